@@ -1,0 +1,2 @@
+//! lurelight
+fn main() {}
