@@ -1,0 +1,331 @@
+#!/usr/bin/env python3
+"""Makes the golden numbers that the tests of `shared/learn` compare with, from scikit-learn.
+
+Usage: golden.py [--check]     (run by the Python of `scripts/tools --path peers`)
+
+Writes into shared/learn/tests/golden/:
+
+  metrics.json   labels (1 = phishing), probabilities and integer weights, with every metric of a verdict at
+                 probability one half; log-loss after clipping to [1e-15, 1 - 1e-15]; null where a metric is
+                 not defined (ROC-AUC of one class)
+  trees.json     distinct rows with their counts of either label, and DecisionTreeClassifier's probability of
+                 phishing for each of them, by criterion and depth
+  logistic.json  the same kind of rows, and LogisticRegression's coefficients and probabilities
+
+A row is written as 30 digits, the packed code of each feature in the order of UCI's header (0 for -1, 1 for 0,
+2 for 1). All rows are drawn from a seeded generator in here; none is UCI's. Trees are kept only where their
+best splits are unique by a margin, so that no expected number hangs on how a tie is broken, which is checked by
+a second, exact, tree grower below.
+
+--check makes them and compares with the committed ones instead of writing. Exit codes: 0 written, or the same;
+1 not the same; 2 wrong usage, or another version of scikit-learn than the pinned one.
+"""
+
+import argparse
+import json
+import math
+import sys
+import warnings
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import sklearn
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    brier_score_loss,
+    confusion_matrix,
+    f1_score,
+    log_loss,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
+from sklearn.tree import DecisionTreeClassifier
+
+PINNED = "1.9.1"
+SOURCE = f"scikit-learn {PINNED}, by scripts/peers/golden.py"
+FOLDER = Path(__file__).resolve().parents[2] / "shared/learn/tests/golden"
+N_FEATURES = 30
+CLIP = 1e-15
+DEPTHS = (1, 2, 3, 4, 5)
+# The best split must be this much better than the next one that parts the rows otherwise.
+MARGIN = 1e-6
+
+
+# --- metrics ---------------------------------------------------------------------------------------------------
+
+
+def metric_cases():
+    """(name, labels, probabilities, weights)"""
+    rng = np.random.default_rng(1)
+    tenths = [0.0, 0.1, 0.1, 0.4, 0.4, 0.5, 0.5, 0.9, 1.0, 1.0]
+    yield "ten rows with ties, exact 0, .5 and 1", [0, 0, 1, 0, 1, 0, 1, 1, 1, 1], tenths, [1] * 10
+    yield "the same, weighted", [0, 0, 1, 0, 1, 0, 1, 1, 1, 1], tenths, [3, 1, 2, 5, 1, 1, 4, 2, 7, 1]
+    yield "exact 0 and 1 on the wrong side", [1, 0, 1, 0], [0.0, 1.0, 1.0, 0.0], [1, 2, 3, 4]
+    yield "all tied at one half", [0, 1, 1, 0, 1], [0.5] * 5, [1, 2, 1, 1, 1]
+    yield "all tied below one half: nothing is called phishing", [0, 1, 1, 0], [0.3] * 4, [2, 1, 1, 3]
+    yield "apart without an error", [0, 0, 0, 1, 1], [0.01, 0.2, 0.49, 0.51, 0.99], [1, 1, 9, 1, 2]
+    yield "the wrong way round", [1, 1, 0, 0], [0.1, 0.2, 0.8, 0.9], [1, 1, 1, 1]
+    yield "one class only", [1, 1, 1], [0.2, 0.6, 0.9], [1, 2, 1]
+    for name, n_rows, share, step in (
+        ("continuous scores", 120, 0.45, None),
+        ("scores on a grid of twentieths", 120, 0.45, 0.05),
+        ("one in twenty is phishing", 160, 0.05, None),
+    ):
+        labels = (rng.random(n_rows) < share).astype(int)
+        scores = 1 / (1 + np.exp(-(rng.normal(size=n_rows) + 2 * labels - 1)))
+        scores = np.round(scores, 5) if step is None else np.round(np.round(scores / step) * step, 2)
+        weights = rng.integers(1, 40, size=n_rows)
+        yield name, labels.tolist(), scores.tolist(), weights.tolist()
+
+
+def metrics(labels, probabilities, weights):
+    labels, probabilities = np.array(labels), np.array(probabilities)
+    verdicts = (probabilities >= 0.5).astype(int)
+    by_weight = {"sample_weight": weights}
+    clipped = np.clip(probabilities, CLIP, 1 - CLIP)
+    cells = confusion_matrix(labels, verdicts, labels=[0, 1], **by_weight).astype(int)
+    both = len(set(labels.tolist())) == 2
+    return {
+        "true_negatives": int(cells[0, 0]),
+        "false_positives": int(cells[0, 1]),
+        "false_negatives": int(cells[1, 0]),
+        "true_positives": int(cells[1, 1]),
+        "accuracy": accuracy_score(labels, verdicts, **by_weight),
+        "precision": precision_score(labels, verdicts, zero_division=0, **by_weight),
+        "recall": recall_score(labels, verdicts, zero_division=0, **by_weight),
+        "f1": f1_score(labels, verdicts, zero_division=0, **by_weight),
+        "roc_auc": roc_auc_score(labels, probabilities, **by_weight) if both else None,
+        "average_precision": average_precision_score(labels, probabilities, **by_weight),
+        "log_loss": log_loss(labels, clipped, labels=[0, 1], **by_weight),
+        "brier": brier_score_loss(labels, probabilities, labels=[0, 1], **by_weight),
+    }
+
+
+def golden_metrics():
+    cases = [
+        {
+            "name": name,
+            "labels": labels,
+            "probabilities": probabilities,
+            "weights": weights,
+            "expected": rounded(metrics(labels, probabilities, weights)),
+        }
+        for name, labels, probabilities, weights in metric_cases()
+    ]
+    return {"source": SOURCE, "threshold": 0.5, "log_loss_clip": CLIP, "cases": cases}
+
+
+# --- rows ------------------------------------------------------------------------------------------------------
+
+
+def draw_rows(seed, n_rows, active, codes, most):
+    """Distinct rows of packed codes and their counts (rows x [legitimate, phishing]).
+
+    `active` features are drawn from `codes`, the others are 0 throughout; a count is at most `most`.
+    """
+    rng = np.random.default_rng(seed)
+    slopes = rng.normal(size=active)
+    rows = {}
+    while len(rows) < n_rows:
+        drawn = rng.choice(codes, size=active)
+        score = float(np.dot(slopes, drawn - 1)) + 1.5 * float(drawn[0] == drawn[1])
+        share = 1 / (1 + math.exp(-score))
+        total = int(rng.integers(1, most))
+        phishing = int(rng.binomial(total, share))
+        rows.setdefault(tuple(drawn.tolist()) + (0,) * (N_FEATURES - active), (total - phishing, phishing))
+    ordered = sorted(rows)
+    return np.array(ordered), np.array([rows[row] for row in ordered])
+
+
+def written(rows, counts):
+    return {
+        "rows": ["".join(map(str, row)) for row in rows.tolist()],
+        "legitimate": counts[:, 0].tolist(),
+        "phishing": counts[:, 1].tolist(),
+    }
+
+
+def unrolled(rows, counts):
+    """Each distinct row once a label, with its count as weight; rows that count nothing are left out."""
+    values = np.concatenate([rows, rows]).astype(np.float64) - 1
+    labels = np.repeat([0, 1], len(rows))
+    weights = np.concatenate([counts[:, 0], counts[:, 1]])
+    used = weights > 0
+    return values[used], labels[used], weights[used]
+
+
+# --- trees -----------------------------------------------------------------------------------------------------
+
+
+def impurity(criterion, legitimate, phishing):
+    """Times the node's weight; exact for Gini."""
+    total = legitimate + phishing
+    if criterion == "gini":
+        return total - Fraction(legitimate**2 + phishing**2, total)
+    return -sum(n * math.log2(n / total) for n in (legitimate, phishing) if n)
+
+
+class TiedError(Exception):
+    """Two splits are as good as each other, so that the expected tree is not one."""
+
+
+def grow(criterion, rows, counts, depth, node=None):
+    """The probability of phishing for each row; an exact check on scikit-learn, not its replacement."""
+    node = np.arange(len(rows)) if node is None else node
+    legitimate, phishing = (int(n) for n in counts[node].sum(axis=0))
+    leaf = dict.fromkeys(node.tolist(), phishing / (legitimate + phishing))
+    if depth == 0 or legitimate == 0 or phishing == 0:
+        return leaf
+    here = impurity(criterion, legitimate, phishing)
+    gains = {}
+    for feature in range(rows.shape[1]):
+        for threshold in (0, 1):
+            left = node[rows[node, feature] <= threshold]
+            if 0 < len(left) < len(node):
+                right = np.setdiff1d(node, left)
+                after = sum(impurity(criterion, *(int(n) for n in counts[side].sum(axis=0))) for side in (left, right))
+                gains[frozenset((frozenset(left.tolist()), frozenset(right.tolist())))] = (here - after, left, right)
+    if not gains:
+        return leaf
+    ranked = sorted(gains.values(), key=lambda split: float(split[0]), reverse=True)
+    scale = float(here)
+    if float(ranked[0][0]) < MARGIN * scale:
+        raise TiedError
+    if len(ranked) > 1 and float(ranked[0][0]) - float(ranked[1][0]) < MARGIN * scale:
+        raise TiedError
+    _, left, right = ranked[0]
+    return grow(criterion, rows, counts, depth - 1, left) | grow(criterion, rows, counts, depth - 1, right)
+
+
+def fit_tree(criterion, rows, counts, depth):
+    values, labels, weights = unrolled(rows, counts)
+    tree = DecisionTreeClassifier(criterion=criterion, max_depth=depth, random_state=0)
+    tree.fit(values, labels, sample_weight=weights)
+    return tree.get_n_leaves(), tree.predict_proba(rows - 1.0)[:, 1]
+
+
+def golden_trees():
+    sets = []
+    for name, seed, n_rows, active, codes in (
+        ("two codes, so that a split by order and one by any code set are the same", 11, 40, 7, (0, 2)),
+        ("three codes, split by their order", 23, 80, 10, (0, 1, 2)),
+        ("three codes in all thirty features, split by their order", 37, 150, 30, (0, 1, 2)),
+    ):
+        trees, rows, counts = untied_trees(seed, n_rows, active, codes)
+        sets.append({"name": name, "ordered": len(codes) > 2, **written(rows, counts), "trees": trees})
+    return {"source": SOURCE, "sets": sets}
+
+
+def untied_trees(seed, n_rows, active, codes):
+    """The first drawing from `seed` on that has no tie in any tree, with its trees."""
+    for attempt in range(seed, seed + 5000):
+        rows, counts = draw_rows(attempt, n_rows, active, codes, most=60)
+        try:
+            trees = []
+            for criterion in ("gini", "entropy"):
+                for depth in DEPTHS:
+                    check = grow(criterion, rows, counts, depth)
+                    n_leaves, fitted = fit_tree(criterion, rows, counts, depth)
+                    worst = max(abs(fitted[row] - share) for row, share in check.items())
+                    if worst > 1e-9:
+                        sys.exit(f"golden.py: two tree growers disagree by {worst} at depth {depth} ({criterion})")
+                    trees.append(
+                        {
+                            "criterion": criterion,
+                            "max_depth": depth,
+                            "leaves": int(n_leaves),
+                            "probabilities": rounded(fitted.tolist()),
+                        }
+                    )
+            return trees, rows, counts
+        except TiedError:
+            continue
+    sys.exit(f"golden.py: no drawing of {n_rows} rows without a tie")
+
+
+# --- logistic regression ---------------------------------------------------------------------------------------
+
+
+def golden_logistic():
+    rows, counts = draw_rows(5, 60, 12, (0, 1, 2), most=12)
+    values, labels, weights = unrolled(rows, counts)
+
+    def fit(solver):
+        model = LogisticRegression(C=1.0, solver=solver, tol=1e-12, max_iter=100_000)
+        return model.fit(values, labels, sample_weight=weights)
+
+    model, other = fit("newton-cholesky"), fit("lbfgs")
+    worst = max(np.abs(model.coef_ - other.coef_).max(), np.abs(model.intercept_ - other.intercept_).max())
+    if worst > 1e-5:
+        sys.exit(f"golden.py: two solvers disagree by {worst}")
+    return {
+        "source": SOURCE,
+        "penalty": "l2 with C = 1, the intercept not penalised; values are the codes -1, 0 and 1",
+        **written(rows, counts),
+        "coefficients": rounded(model.coef_[0].tolist()),
+        "intercept": rounded(float(model.intercept_[0])),
+        "probabilities": rounded(model.predict_proba(rows - 1.0)[:, 1].tolist()),
+    }
+
+
+# --- files -----------------------------------------------------------------------------------------------------
+
+
+def rounded(value):
+    """Twelve significant digits: less than any test asks for, and the same on every processor."""
+    if isinstance(value, dict):
+        return {key: rounded(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [rounded(part) for part in value]
+    return float(f"{value:.12g}") if isinstance(value, float) else value
+
+
+def text_of(value):
+    """JSON with one line a key of the two outer levels, and lists of numbers on one line."""
+
+    def compact(part):
+        return json.dumps(part, separators=(",", ":"))
+
+    lines = []
+    for key, part in value.items():
+        if isinstance(part, list) and part and isinstance(part[0], dict):
+            entries = ",\n".join("  " + compact(entry) for entry in part)
+            lines.append(f"{json.dumps(key)}: [\n{entries}\n]")
+        else:
+            lines.append(f"{json.dumps(key)}: {compact(part)}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, usage=argparse.SUPPRESS
+    )
+    parser.add_argument("--check", action="store_true", help="compare instead of writing")
+    options = parser.parse_args()
+    if sklearn.__version__ != PINNED:
+        print(f"golden.py: scikit-learn {sklearn.__version__} is installed, {PINNED} is pinned", file=sys.stderr)
+        return 2
+    warnings.simplefilter("error")
+
+    status = 0
+    makers = {"metrics.json": golden_metrics, "trees.json": golden_trees, "logistic.json": golden_logistic}
+    for name, make in makers.items():
+        path, text = FOLDER / name, text_of(make())
+        if not options.check:
+            FOLDER.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            print(f"{name}: {len(text):,} bytes")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            print(f"golden.py: {path} is not what scikit-learn {PINNED} gives; run golden.py", file=sys.stderr)
+            status = 1
+        else:
+            print(f"{name}: the same")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
