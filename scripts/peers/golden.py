@@ -266,9 +266,10 @@ def golden_logistic():
         "source": SOURCE,
         "penalty": "l2 with C = 1, the intercept not penalised; values are the codes -1, 0 and 1",
         **written(rows, counts),
-        "coefficients": rounded(model.coef_[0].tolist()),
-        "intercept": rounded(float(model.intercept_[0])),
-        "probabilities": rounded(model.predict_proba(rows - 1.0)[:, 1].tolist()),
+        # Nine decimals, because a coefficient of 0 is fitted as any number near 1e-15.
+        "coefficients": (np.round(model.coef_[0], 9) + 0.0).tolist(),
+        "intercept": round(float(model.intercept_[0]), 9),
+        "probabilities": np.round(model.predict_proba(rows - 1.0)[:, 1], 9).tolist(),
     }
 
 
