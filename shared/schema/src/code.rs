@@ -112,8 +112,20 @@ impl fmt::Display for Code {
 
 /// A set of codes: one bit a code, bit `code as u8`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "u8", into = "u8")]
 pub struct CodeSet(u8);
+
+impl From<u8> for CodeSet {
+    fn from(bits: u8) -> CodeSet {
+        CodeSet::from_bits(bits)
+    }
+}
+
+impl From<CodeSet> for u8 {
+    fn from(codes: CodeSet) -> u8 {
+        codes.0
+    }
+}
 
 impl CodeSet {
     /// No code.

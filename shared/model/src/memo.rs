@@ -1,0 +1,61 @@
+//! Scores that were computed before.
+
+use lurelight_schema::FeatureVector;
+
+/// A bounded memory of probabilities: each row has one place, and a newer row takes it from an older
+/// one. It belongs to one model; a new model needs a new memo.
+#[derive(Clone, Debug)]
+pub struct Memo {
+    /// The packed row and its probability; a row with a bit above the 60th is an empty place.
+    places: Vec<(u64, f64)>,
+    shift: u32,
+}
+
+const EMPTY: u64 = u64::MAX;
+
+impl Memo {
+    /// An empty memo with 2^`bits` places of 16 bytes each; `bits` is taken to lie between 1 and 24.
+    #[must_use]
+    pub fn new(bits: u32) -> Memo {
+        let bits = bits.clamp(1, 24);
+        Memo { places: vec![(EMPTY, 0.0); 1 << bits], shift: 64 - bits }
+    }
+
+    /// The probability of a row, computed only where the memo does not have it.
+    pub fn get_or_compute(
+        &mut self,
+        vector: FeatureVector,
+        compute: impl FnOnce(FeatureVector) -> f64,
+    ) -> f64 {
+        // Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4).
+        let place = (vector.bits().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift) as usize;
+        let (row, probability) = &mut self.places[place];
+        if *row != vector.bits() {
+            *probability = compute(vector);
+            *row = vector.bits();
+        }
+        *probability
+    }
+}
+
+impl Default for Memo {
+    /// 32,768 places in half a mebibyte, several times the distinct rows of the UCI data.
+    fn default() -> Memo {
+        Memo::new(15)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_row_is_computed_once_while_it_keeps_its_place() {
+        let mut memo = Memo::new(1);
+        let rows = [0, 1, 2, 3, 1 << 59, 0, 1].map(|bits| FeatureVector::from_bits(bits).unwrap());
+        for row in rows {
+            assert_eq!(memo.get_or_compute(row, |v| v.bits() as f64), row.bits() as f64);
+            assert_eq!(memo.get_or_compute(row, |_| unreachable!("it was just computed")), row.bits() as f64);
+        }
+    }
+}

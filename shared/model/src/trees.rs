@@ -1,0 +1,341 @@
+//! Trees as one flat array of nodes.
+
+use lurelight_schema::{Code, CodeSet, Feature, FeatureVector};
+use serde::{Deserialize, Serialize};
+
+/// The most nodes that one ensemble may have.
+pub const MAX_NODES: usize = 1 << 22;
+
+/// A split or a leaf, as a tree is written down.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum TreeNode {
+    /// The left child follows at once, the right one after the left subtree.
+    Split(Split),
+    /// The value of a leaf.
+    Leaf(f64),
+}
+
+/// A question to one feature: rows whose code is in `left` go left. One set of codes says everything,
+/// the way of missing values included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Split {
+    /// The feature that is asked.
+    pub feature: Feature,
+    /// The codes that go left; neither empty nor all four.
+    pub left: CodeSet,
+}
+
+/// One or more binary trees over packed rows, their nodes in preorder, one tree after the other.
+///
+/// Leaves point into one table of distinct values, which keeps a forest of pure leaves small.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
+pub struct Trees {
+    nodes: Vec<Node>,
+    roots: Vec<u32>,
+    values: Vec<f64>,
+}
+
+/// A node in 32 bits: the feature (31: a leaf) in bits 0 to 4; of a split the left codes in bits 5 to 8
+/// and the distance to the right child from bit 9 on; of a leaf the place of its value from bit 5 on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Node(u32);
+
+const LEAF: u32 = 31;
+
+/// Nodes that are no trees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidTrees {
+    /// There is no tree at all.
+    #[error("an ensemble needs at least one tree")]
+    Empty,
+    /// More nodes than [`MAX_NODES`].
+    #[error("{0} nodes are more than the {MAX_NODES} that an ensemble may have")]
+    TooManyNodes(usize),
+    /// The last tree ends before its last leaf.
+    #[error("the last tree is cut off: {0} subtrees are missing")]
+    CutOff(usize),
+    /// A split on a feature that does not exist, or one that sends every row the same way.
+    #[error("node {0} is no split: unknown feature, or every code goes the same way")]
+    Split(usize),
+    /// A leaf without a value.
+    #[error("node {0} names a value that the table does not have")]
+    Value(usize),
+    /// A value that is infinite or not a number.
+    #[error("value {0} of the table is not finite")]
+    NotFinite(usize),
+}
+
+impl Trees {
+    /// The trees written down in `trees`, each in preorder: a split, its left subtree, its right subtree.
+    ///
+    /// # Errors
+    ///
+    /// See [`InvalidTrees`]; node numbers count through all trees.
+    pub fn new(trees: &[Vec<TreeNode>]) -> Result<Trees, InvalidTrees> {
+        let mut values: Vec<f64> = trees
+            .iter()
+            .flatten()
+            .filter_map(|n| if let TreeNode::Leaf(v) = n { Some(*v) } else { None })
+            .collect();
+        values.sort_by(f64::total_cmp);
+        values.dedup_by(|a, b| a.total_cmp(b).is_eq());
+        let code = |node: &TreeNode| match node {
+            TreeNode::Split(split) => split.feature.index() as u32 | u32::from(split.left.bits()) << 5,
+            TreeNode::Leaf(value) => {
+                let place = values.binary_search_by(|v| v.total_cmp(value)).unwrap_or_default();
+                LEAF | (place as u32) << 5
+            }
+        };
+        let nodes = trees.iter().flatten().map(code).collect();
+        Trees::try_from(Written { nodes, values })
+    }
+
+    /// How many trees there are; never 0.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.roots.len()
+    }
+
+    /// Never: an ensemble has at least one tree.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// How many nodes all trees have together, leaves included.
+    #[must_use]
+    pub fn node_count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The sum of the leaves that the row reaches, one a tree, added in the order of the trees.
+    #[must_use]
+    pub fn sum(&self, vector: FeatureVector) -> f64 {
+        let mut sum = 0.0;
+        for &root in &self.roots {
+            sum += self.leaf(root as usize, vector.bits());
+        }
+        sum
+    }
+
+    /// The mean of the leaves that the row reaches.
+    #[must_use]
+    pub fn mean(&self, vector: FeatureVector) -> f64 {
+        self.sum(vector) / self.roots.len() as f64
+    }
+
+    /// The least and the greatest value of any leaf.
+    #[must_use]
+    pub fn value_range(&self) -> (f64, f64) {
+        self.values
+            .iter()
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(*v), high.max(*v)))
+    }
+
+    /// The trees as they are written down, the inverse of [`Trees::new`].
+    pub fn iter(&self) -> impl Iterator<Item = Vec<TreeNode>> + '_ {
+        let ends = self.roots.iter().skip(1).copied().chain([self.nodes.len() as u32]);
+        self.roots.iter().zip(ends).map(|(&start, end)| {
+            self.nodes[start as usize..end as usize].iter().map(|node| self.tree_node(*node)).collect()
+        })
+    }
+
+    fn tree_node(&self, node: Node) -> TreeNode {
+        match node.split() {
+            Some(split) => TreeNode::Split(split),
+            None => TreeNode::Leaf(self.values[node.value()]),
+        }
+    }
+
+    #[inline]
+    fn leaf(&self, mut at: usize, bits: u64) -> f64 {
+        loop {
+            let node = self.nodes[at];
+            if node.0 & LEAF == LEAF {
+                return self.values[node.value()];
+            }
+            let code = bits >> (2 * (node.0 & LEAF)) & 3;
+            let goes_left = node.0 >> (5 + code) & 1 == 1;
+            at += if goes_left { 1 } else { (node.0 >> 9) as usize };
+        }
+    }
+}
+
+impl Node {
+    /// The question of a split, `None` for a leaf.
+    fn split(self) -> Option<Split> {
+        let feature = Feature::from_index((self.0 & LEAF) as usize)?;
+        Some(Split { feature, left: CodeSet::from_bits((self.0 >> 5) as u8) })
+    }
+
+    fn value(self) -> usize {
+        (self.0 >> 5) as usize
+    }
+}
+
+impl std::fmt::Debug for Trees {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Trees({} trees, {} nodes)", self.len(), self.node_count())
+    }
+}
+
+/// The trees as an artifact carries them: nodes without the distances, which follow from the preorder,
+/// so that no bytes can send a row astray.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    nodes: Vec<u32>,
+    values: Vec<f64>,
+}
+
+impl From<Trees> for Written {
+    fn from(trees: Trees) -> Written {
+        let bare = |node: &Node| if node.split().is_some() { node.0 & 0x1ff } else { node.0 };
+        Written { nodes: trees.nodes.iter().map(bare).collect(), values: trees.values }
+    }
+}
+
+impl TryFrom<Written> for Trees {
+    type Error = InvalidTrees;
+
+    fn try_from(written: Written) -> Result<Trees, InvalidTrees> {
+        if written.nodes.is_empty() {
+            return Err(InvalidTrees::Empty);
+        }
+        if written.nodes.len() > MAX_NODES {
+            return Err(InvalidTrees::TooManyNodes(written.nodes.len()));
+        }
+        if let Some(at) = written.values.iter().position(|value| !value.is_finite()) {
+            return Err(InvalidTrees::NotFinite(at));
+        }
+        let mut nodes = Vec::with_capacity(written.nodes.len());
+        let mut roots = Vec::new();
+        // The splits whose left subtree is being read (false) or whose right one is (true).
+        let mut open: Vec<(usize, bool)> = Vec::new();
+        for (at, &bare) in written.nodes.iter().enumerate() {
+            if open.is_empty() {
+                roots.push(at as u32);
+            }
+            nodes.push(Node(bare));
+            if bare & LEAF != LEAF {
+                check_split(at, bare)?;
+                open.push((at, false));
+                continue;
+            }
+            if (bare >> 5) as usize >= written.values.len() {
+                return Err(InvalidTrees::Value(at));
+            }
+            // A leaf ends every subtree whose right side it closes; the next node starts a right side.
+            while let Some((_, true)) = open.last() {
+                open.pop();
+            }
+            if let Some((split, in_right)) = open.last_mut() {
+                *in_right = true;
+                nodes[*split].0 |= ((at + 1 - *split) as u32) << 9;
+            }
+        }
+        if !open.is_empty() {
+            return Err(InvalidTrees::CutOff(1 + open.iter().filter(|(_, in_right)| !in_right).count()));
+        }
+        Ok(Trees { nodes, roots, values: written.values })
+    }
+}
+
+/// A split names one of the 30 features, has nothing but its nine bits, and sends some of −1, 0, 1 and
+/// missing to either side.
+fn check_split(at: usize, bare: u32) -> Result<(), InvalidTrees> {
+    let node = Node(bare);
+    match node.split() {
+        Some(split) if split.left != CodeSet::EMPTY && split.left != CodeSet::ALL && bare >> 9 == 0 => Ok(()),
+        _ => Err(InvalidTrees::Split(at)),
+    }
+}
+
+impl Split {
+    /// Whether a row goes left.
+    #[must_use]
+    pub fn goes_left(self, vector: FeatureVector) -> bool {
+        self.left.contains(vector.code(self.feature))
+    }
+
+    /// The split that sends values up to `code` left, and missing ones where `missing_left` says.
+    #[must_use]
+    pub fn at_most(feature: Feature, code: Code, missing_left: bool) -> Split {
+        let left = Code::VALUES.into_iter().filter(|c| *c <= code).fold(CodeSet::EMPTY, CodeSet::with);
+        Split { feature, left: if missing_left { left.with(Code::Missing) } else { left } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A random tree in preorder and, beside it, the value that a plain recursion finds for a row.
+    fn arbitrary_tree() -> impl Strategy<Value = Vec<TreeNode>> {
+        let leaf = (-5i8..5).prop_map(|v| vec![TreeNode::Leaf(f64::from(v))]);
+        leaf.prop_recursive(6, 64, 2, |inner| {
+            (0..30usize, 1..15u8, inner.clone(), inner).prop_map(|(f, codes, left, right)| {
+                let split = Split { feature: Feature::ALL[f], left: CodeSet::from_bits(codes) };
+                [vec![TreeNode::Split(split)], left, right].concat()
+            })
+        })
+    }
+
+    fn walk(nodes: &mut impl Iterator<Item = TreeNode>, vector: FeatureVector) -> f64 {
+        match nodes.next().unwrap() {
+            TreeNode::Leaf(value) => value,
+            TreeNode::Split(split) => {
+                let left = walk(nodes, vector);
+                let right = walk(nodes, vector);
+                if split.goes_left(vector) { left } else { right }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_flat_walk_equals_the_recursive_one(
+            trees in prop::collection::vec(arbitrary_tree(), 1..5),
+            rows in prop::collection::vec(0..1u64 << 60, 20),
+        ) {
+            let flat = Trees::new(&trees).unwrap();
+            prop_assert_eq!(flat.iter().collect::<Vec<_>>(), trees.clone());
+            for bits in rows {
+                let vector = FeatureVector::from_bits(bits).unwrap();
+                let expected: f64 = trees.iter().map(|tree| walk(&mut tree.iter().copied(), vector)).sum();
+                prop_assert_eq!(flat.sum(vector), expected);
+            }
+        }
+
+        #[test]
+        fn any_nodes_are_trees_or_refused(
+            nodes in prop::collection::vec(prop_oneof![any::<u32>(), 0..1u32 << 9, Just(31u32)], 0..40),
+            values in prop::collection::vec(-1.0..1.0f64, 0..3),
+            bits in 0..1u64 << 60,
+        ) {
+            if let Ok(trees) = Trees::try_from(Written { nodes, values }) {
+                prop_assert!(trees.sum(FeatureVector::from_bits(bits).unwrap()).is_finite());
+            }
+        }
+    }
+
+    #[test]
+    fn broken_trees_are_named() {
+        let table = [
+            (vec![], vec![], InvalidTrees::Empty),
+            (vec![31], vec![], InvalidTrees::Value(0)),
+            (vec![31], vec![f64::NAN], InvalidTrees::NotFinite(0)),
+            (vec![1 << 5, 31], vec![0.5], InvalidTrees::CutOff(1)),
+            (vec![1 << 5], vec![0.5], InvalidTrees::CutOff(2)),
+            (vec![30 | 1 << 5, 31, 31], vec![0.5], InvalidTrees::Split(0)),
+            (vec![15 << 5, 31, 31], vec![0.5], InvalidTrees::Split(0)),
+            (vec![0, 31, 31], vec![0.5], InvalidTrees::Split(0)),
+            (vec![1 << 9 | 1 << 5, 31, 31], vec![0.5], InvalidTrees::Split(0)),
+        ];
+        for (nodes, values, expected) in table {
+            assert_eq!(Trees::try_from(Written { nodes, values }), Err(expected));
+        }
+    }
+}
