@@ -1,1 +1,24 @@
-//! web
+//! HTTP building blocks of Lurelight's functions. Nothing in here knows what a feature or a model is.
+//!
+//! - [`edge`]: what stands between the network and the handlers (limits, cross-site check, security
+//!   headers, panics, compression, problems as pages)
+//! - [`problem`]: RFC 9457 problems, the only shape in which an error leaves the house
+//! - [`negotiate`]: which representation a client wants
+//! - [`answer`]: answers that stay under a size limit by carrying fewer rows
+//! - [`layout`]: the frame around every page, and the one stylesheet
+//! - [`base_path`]: where the application is mounted, so that links work behind a stage
+//! - [`guard`]: cells that a spreadsheet must not execute
+
+pub mod answer;
+pub mod base_path;
+pub mod body;
+pub mod edge;
+pub mod guard;
+pub mod layout;
+pub mod negotiate;
+pub mod problem;
+
+pub use answer::Budget;
+pub use base_path::BasePath;
+pub use edge::Limits;
+pub use problem::{Finding, Problem};
