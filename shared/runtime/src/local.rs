@@ -1,0 +1,94 @@
+//! A server on a port of this machine.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::ServiceExt;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use lurelight_web::BasePath;
+use tokio::net::TcpListener;
+use tower::Layer;
+
+use crate::{Config, Error, mount, protected};
+
+/// A port that is taken, and whose requests are not answered yet: between the two a program can say where it is.
+#[derive(Debug)]
+pub struct Listener {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Listener {
+    /// Takes the port of the configuration.
+    ///
+    /// # Errors
+    /// [`Error::Listen`] says which address, why not, and what to do.
+    pub async fn bind(config: &Config) -> Result<Self, Error> {
+        let failed = |source| Error::listen(config.address, source);
+        let listener = TcpListener::bind(config.address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, address })
+    }
+
+    /// The address, with the real port where port 0 was asked for.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where a browser finds it: `http://127.0.0.1:9000/`, with the base path if there is one.
+    #[must_use]
+    pub fn url(&self, config: &Config) -> String {
+        let mut reachable = self.address;
+        if reachable.ip().is_unspecified() {
+            reachable.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+        }
+        format!("http://{reachable}{}/", config.base_path.clone().unwrap_or_default())
+    }
+
+    /// Answers requests until Ctrl-C or SIGTERM; those under way are finished first.
+    ///
+    /// # Errors
+    /// [`Error::Serve`] if the listener fails.
+    pub async fn serve(self, router: Router, config: &Config) -> Result<(), Error> {
+        let base_path = config.base_path.clone().unwrap_or_default();
+        let mount = from_fn(move |request, next| mount_request(base_path.clone(), request, next));
+        // Around the router and not in it: the path must be cut before a route is chosen.
+        let service = mount.layer(protected(router, config));
+        axum::serve(self.listener, service.into_make_service())
+            .with_graceful_shutdown(stopped())
+            .await
+            .map_err(Error::Serve)
+    }
+}
+
+async fn mount_request(base_path: BasePath, mut request: Request, next: Next) -> Response {
+    let mounted = mount::port(request.uri().path(), &base_path);
+    mount::apply(&mut request, mounted);
+    next.run(request).await
+}
+
+/// Waits for the first of Ctrl-C and SIGTERM.
+async fn stopped() {
+    let ctrl_c = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending::<()>().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        () = ctrl_c => {}
+        () = terminate => {}
+    }
+    tracing::info!("stopping");
+}
