@@ -1,1 +1,54 @@
-//! learn
+//! Fitting: families of classifiers, tuning, calibration, metrics. Pure and seeded: no input, no output,
+//! and the same records, configuration and seed give the same model to the bit, for any number of
+//! threads and on any x86-64 processor. Logistic regression is exempt, because linfa fits it; its
+//! predictions agree to 1e-9.
+//!
+//! Everything is fitted on a [`Dataset`]: distinct feature vectors, each with its number of rows of either
+//! label. [`train`] runs the whole protocol; the estimators can be used alone:
+//!
+//! ```
+//! use lurelight_learn::{Dataset, GradientBoostingParams};
+//! use lurelight_schema::{Code, Feature, FeatureVector, Label, Record};
+//!
+//! let site = |code| FeatureVector::MISSING.with(Feature::ALL[7], code);
+//! let records = [
+//!     [Record { vector: site(Code::Minus), label: Label::Phishing }; 40],
+//!     [Record { vector: site(Code::Plus), label: Label::Legitimate }; 40],
+//! ];
+//! let params = GradientBoostingParams { n_estimators: 20, ..Default::default() }.check()?;
+//! let boosted = params.fit(&Dataset::new(records.as_flattened()), 42)?;
+//! assert!(boosted.probability(site(Code::Minus)) > 0.8);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod dataset;
+mod estimator;
+mod grow;
+mod param;
+mod random;
+
+pub mod calibrate;
+pub mod evaluate;
+pub mod importance;
+pub mod impute;
+pub mod metrics;
+pub mod search;
+pub mod split;
+pub mod train;
+
+// One family of classifiers a file.
+mod decision_tree;
+mod gradient_boosting;
+mod logistic_regression;
+mod random_forest;
+
+pub use calibrate::ThresholdRule;
+pub use dataset::{Dataset, DistinctRow};
+pub use decision_tree::{Criterion, DecisionTreeParams, ValidDecisionTreeParams};
+pub use estimator::{Estimator, FitError, Fitted, grid};
+pub use gradient_boosting::{GradientBoostingParams, ValidGradientBoostingParams};
+pub use grow::Limits;
+pub use logistic_regression::{LogisticRegressionParams, ValidLogisticRegressionParams};
+pub use param::ParamError;
+pub use random_forest::{RandomForestParams, ValidRandomForestParams};
+pub use train::{Progress, Stage, TrainError, TrainOptions, Training, train};

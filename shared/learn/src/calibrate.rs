@@ -1,0 +1,197 @@
+//! Choosing a calibration and a threshold on out-of-fold probabilities.
+
+use lurelight_model::{Calibration, PROBABILITY_FLOOR, logit, sigmoid};
+
+use crate::metrics::{Ranking, Scored};
+
+/// The rule by which a threshold is chosen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ThresholdRule {
+    /// The best F1 of phishing.
+    BestF1,
+    /// The highest recall of phishing whose false positive rate is not above this share.
+    MaxFalsePositiveRate(f64),
+}
+
+/// Chooses between no calibration and Platt scaling by cross-fitted log-loss: each fold is calibrated by
+/// what was fitted on the others. `folds[i]` is the fold of `scored[i]`. No calibration wins a tie.
+#[must_use]
+pub fn choose_calibration(scored: &[Scored], folds: &[usize]) -> Calibration {
+    let scored: Vec<Scored> = scored.iter().map(clipped).collect();
+    let Some(platt) = fit_platt(&scored) else { return Calibration::None };
+    let mut cross_fitted = Vec::with_capacity(scored.len());
+    for k in 0..=folds.iter().copied().max().unwrap_or(0) {
+        let part = |inside: bool| -> Vec<Scored> {
+            scored.iter().zip(folds).filter(|(_, f)| (**f == k) == inside).map(|(s, _)| *s).collect()
+        };
+        let Some(calibration) = fit_platt(&part(false)) else { return Calibration::None };
+        cross_fitted.extend(part(true).iter().map(|s| calibrated(s, calibration)));
+    }
+    let log_loss = |scored: &[Scored]| Ranking::new(scored).measure(0.5).figures.log_loss;
+    if log_loss(&cross_fitted) < log_loss(&scored) { platt } else { Calibration::None }
+}
+
+/// The point with its probability calibrated and clipped.
+#[must_use]
+pub fn calibrated(scored: &Scored, calibration: Calibration) -> Scored {
+    clipped(&Scored { probability: calibration.apply(clipped(scored).probability), ..*scored })
+}
+
+fn clipped(scored: &Scored) -> Scored {
+    Scored { probability: scored.probability.clamp(PROBABILITY_FLOOR, 1.0 - PROBABILITY_FLOOR), ..*scored }
+}
+
+/// Fits slope and intercept by Newton's method with Platt's smoothed targets (Platt, 1999; Lin, Lin,
+/// Weng, 2007). `None` where the rows have one label only, or where the slope would not be positive.
+fn fit_platt(scored: &[Scored]) -> Option<Calibration> {
+    let rows = |f: fn(&Scored) -> u32| scored.iter().map(|s| f64::from(f(s))).sum::<f64>();
+    let (phishing, legitimate) = (rows(|s| s.phishing), rows(|s| s.legitimate));
+    if phishing == 0.0 || legitimate == 0.0 {
+        return None;
+    }
+    let targets = [(phishing + 1.0) / (phishing + 2.0), 1.0 / (legitimate + 2.0)];
+    let loss = |slope: f64, intercept: f64| -> f64 {
+        scored.iter().map(|s| platt_loss(s, slope * logit(s.probability) + intercept, targets)).sum()
+    };
+    let (mut slope, mut intercept) = (1.0, 0.0);
+    let mut current = loss(slope, intercept);
+    for _ in 0..100 {
+        let (d_slope, d_intercept) = newton_step(scored, slope, intercept, targets)?;
+        // Halve the step until it helps; the loss is convex, so near the minimum no step does.
+        let step = (0..30).map(|k| libm::exp2(-f64::from(k))).find(|step| {
+            loss(slope - step * d_slope, intercept - step * d_intercept) < current - 1e-12 * current
+        });
+        let Some(step) = step else { break };
+        slope -= step * d_slope;
+        intercept -= step * d_intercept;
+        current = loss(slope, intercept);
+    }
+    (slope > 0.0 && slope.is_finite() && intercept.is_finite())
+        .then_some(Calibration::Platt { slope, intercept })
+}
+
+/// The log-loss of a point's rows against the smoothed targets.
+fn platt_loss(scored: &Scored, log_odds: f64, targets: [f64; 2]) -> f64 {
+    // ln(1 + e^x) without overflow.
+    let softplus = log_odds.max(0.0) + libm::log1p(libm::exp(-log_odds.abs()));
+    let weights = [f64::from(scored.phishing), f64::from(scored.legitimate)];
+    weights.iter().zip(targets).map(|(weight, target)| weight * (softplus - target * log_odds)).sum()
+}
+
+fn newton_step(scored: &[Scored], slope: f64, intercept: f64, targets: [f64; 2]) -> Option<(f64, f64)> {
+    let (mut g, mut h) = ([0.0; 2], [1e-12, 0.0, 1e-12]);
+    for s in scored {
+        let x = logit(s.probability);
+        let p = sigmoid(slope * x + intercept);
+        let weights = [f64::from(s.phishing), f64::from(s.legitimate)];
+        let gradient: f64 = weights.iter().zip(targets).map(|(weight, target)| weight * (p - target)).sum();
+        let hessian = (weights[0] + weights[1]) * p * (1.0 - p);
+        g[0] += gradient * x;
+        g[1] += gradient;
+        h[0] += hessian * x * x;
+        h[1] += hessian * x;
+        h[2] += hessian;
+    }
+    let determinant = h[0] * h[2] - h[1] * h[1];
+    (determinant > 0.0)
+        .then(|| ((h[2] * g[0] - h[1] * g[1]) / determinant, (h[0] * g[1] - h[1] * g[0]) / determinant))
+}
+
+/// The threshold that the rule picks: half-way between the lowest probability that is called phishing and
+/// the next one below it, rounded to four decimals where that tells the two apart. 0.5 where no threshold
+/// satisfies the rule.
+#[must_use]
+pub fn choose_threshold(scored: &[Scored], rule: ThresholdRule) -> f64 {
+    let mut sorted: Vec<Scored> = scored.to_vec();
+    sorted.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    let rows = |f: fn(&Scored) -> u32| sorted.iter().map(|s| f64::from(f(s))).sum::<f64>();
+    let (positives, negatives) = (rows(|s| s.phishing), rows(|s| s.legitimate));
+    let (mut tp, mut fp) = (0.0, 0.0);
+    let (mut best, mut threshold) = (0.0, 0.5);
+    for (i, point) in sorted.iter().enumerate() {
+        tp += f64::from(point.phishing);
+        fp += f64::from(point.legitimate);
+        let below = sorted.get(i + 1).map_or(0.0, |next| next.probability);
+        if below == point.probability {
+            continue;
+        }
+        let merit = match rule {
+            ThresholdRule::BestF1 => 2.0 * tp / (tp + fp + positives),
+            ThresholdRule::MaxFalsePositiveRate(most) if fp <= most * negatives => tp / positives,
+            ThresholdRule::MaxFalsePositiveRate(_) => 0.0,
+        };
+        if merit > best {
+            best = merit;
+            threshold = between(below, point.probability);
+        }
+    }
+    threshold
+}
+
+fn between(below: f64, above: f64) -> f64 {
+    let middle = below + (above - below) / 2.0;
+    let round = (middle * 1e4).round() / 1e4;
+    let threshold = if below < round && round <= above { round } else { middle.max(f64::MIN_POSITIVE) };
+    threshold.clamp(PROBABILITY_FLOOR / 2.0, 1.0 - PROBABILITY_FLOOR / 2.0)
+}
+
+impl std::fmt::Display for ThresholdRule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ThresholdRule::BestF1 => f.write_str("the best F1 of phishing on out-of-fold probabilities"),
+            ThresholdRule::MaxFalsePositiveRate(rate) => write!(
+                f,
+                "the highest recall of phishing on out-of-fold probabilities with a false positive rate of {} % at most",
+                100.0 * rate
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn points(table: &[(f64, u32, u32)]) -> Vec<Scored> {
+        table
+            .iter()
+            .map(|&(probability, phishing, legitimate)| Scored { probability, phishing, legitimate })
+            .collect()
+    }
+
+    #[test]
+    fn thresholds_are_the_best_by_the_rule() {
+        let scored = points(&[(0.9, 8, 0), (0.7, 5, 1), (0.4, 1, 1), (0.2, 1, 20)]);
+        assert_eq!(choose_threshold(&scored, ThresholdRule::BestF1), 0.3);
+        assert_eq!(choose_threshold(&scored, ThresholdRule::MaxFalsePositiveRate(0.05)), 0.55);
+        assert_eq!(choose_threshold(&scored, ThresholdRule::MaxFalsePositiveRate(0.0)), 0.8);
+        assert_eq!(choose_threshold(&[], ThresholdRule::BestF1), 0.5);
+    }
+
+    #[test]
+    fn platt_undoes_a_distortion_of_the_log_odds() {
+        // Rows whose true log-odds are half the stated ones, shifted by 0.3.
+        let scored: Vec<Scored> = (-40..=40)
+            .map(|i| {
+                let x = f64::from(i) / 8.0;
+                let phishing = (10_000.0 * sigmoid(0.5 * x + 0.3)).round() as u32;
+                Scored { probability: sigmoid(x), phishing, legitimate: 10_000 - phishing }
+            })
+            .collect();
+        let folds: Vec<usize> = (0..scored.len()).map(|i| i % 3).collect();
+        let Calibration::Platt { slope, intercept } = choose_calibration(&scored, &folds) else {
+            panic!("calibration must help here")
+        };
+        assert!((slope - 0.5).abs() < 1e-3 && (intercept - 0.3).abs() < 1e-3, "{slope} {intercept}");
+    }
+
+    #[test]
+    fn true_probabilities_are_left_alone() {
+        let scored: Vec<Scored> = (1..100)
+            .map(|i| Scored { probability: f64::from(i) / 100.0, phishing: i, legitimate: 100 - i })
+            .collect();
+        let folds: Vec<usize> = (0..scored.len()).map(|i| i % 3).collect();
+        assert_eq!(choose_calibration(&scored, &folds), Calibration::None);
+        assert_eq!(choose_calibration(&points(&[(0.5, 3, 0)]), &[0]), Calibration::None);
+    }
+}

@@ -1,0 +1,191 @@
+//! Evaluations with intervals.
+
+use lurelight_model::{Estimate, Evaluation, Figures, Metrics};
+use rand::RngExt;
+use rayon::prelude::*;
+
+use crate::metrics::{Measured, Ranking, Scored, map_figures};
+use crate::random::stream;
+
+/// How many bootstrap draws an interval has.
+pub const BOOTSTRAP_DRAWS: u64 = 2_000;
+/// How many draws the null distribution of the calibration error has.
+const NULL_DRAWS: u64 = 1_000;
+/// How many points a curve keeps at most.
+const CURVE_POINTS: usize = 200;
+
+/// Measures probabilities at a threshold, with 95 % intervals from [`BOOTSTRAP_DRAWS`] seeded draws of
+/// distinct vectors. Drawing rows instead would make the intervals too narrow, because identical rows
+/// err together.
+///
+/// Where the rows have one label only, the metrics that need both are 0.
+#[must_use]
+pub fn evaluate(scored: &[Scored], threshold: f64, seed: u64) -> Evaluation {
+    let ranking = Ranking::new(scored);
+    let measured = ranking.measure(threshold);
+    let draws = bootstrap(&ranking, threshold, seed);
+    let estimate = |metric: &dyn Fn(&Measured) -> f64| interval(metric(&measured), draws.iter().map(metric));
+    let f = |metric: fn(&Figures) -> f64| estimate(&move |m| metric(&m.figures));
+    Evaluation {
+        rows: scored.iter().map(|s| u64::from(s.phishing) + u64::from(s.legitimate)).sum(),
+        distinct_vectors: ranking.len() as u64,
+        threshold,
+        confusion: ranking.confusion(threshold),
+        metrics: Metrics {
+            accuracy: f(|x| x.accuracy),
+            precision: f(|x| x.precision),
+            recall: f(|x| x.recall),
+            f1: f(|x| x.f1),
+            roc_auc: f(|x| x.roc_auc),
+            pr_auc: f(|x| x.pr_auc),
+            log_loss: f(|x| x.log_loss),
+            brier: f(|x| x.brier),
+            ece: estimate(&|m| m.ece),
+        },
+        ece_null_p95: rounded(ece_null_p95(scored, threshold, seed)),
+        roc: round_curve(ranking.roc(CURVE_POINTS)),
+        precision_recall: round_curve(ranking.precision_recall(CURVE_POINTS)),
+        reliability: measured
+            .bins
+            .into_iter()
+            .filter(|bin| bin.rows > 0)
+            .map(|bin| lurelight_model::ReliabilityBin {
+                predicted: rounded(bin.predicted),
+                observed: rounded(bin.observed),
+                ..bin
+            })
+            .collect(),
+    }
+}
+
+/// A number rounded to six decimals, and 0 where it is not finite: cards are for reading, and the last
+/// digits of a sum may differ between processor families.
+#[must_use]
+pub fn rounded(value: f64) -> f64 {
+    let rounded = (value * 1e6).round() / 1e6;
+    if rounded.is_finite() { rounded + 0.0 } else { 0.0 }
+}
+
+/// Figures rounded to six decimals.
+#[must_use]
+pub fn round_figures(figures: &Figures) -> Figures {
+    map_figures(|metric| rounded(metric(figures)))
+}
+
+fn round_curve(curve: lurelight_model::Curve) -> lurelight_model::Curve {
+    lurelight_model::Curve(curve.0.into_iter().map(|(x, y)| (rounded(x), rounded(y))).collect())
+}
+
+/// The metrics of each draw of as many vectors as there are, with replacement.
+fn bootstrap(ranking: &Ranking, threshold: f64, seed: u64) -> Vec<Measured> {
+    let n = ranking.len();
+    (0..BOOTSTRAP_DRAWS)
+        .into_par_iter()
+        .map(|draw| {
+            let mut rng = stream(seed, &[0x696e_7465_7276, draw]);
+            let mut counts = vec![0.0; n];
+            for _ in 0..n {
+                counts[rng.random_range(0..n)] += 1.0;
+            }
+            ranking.measure_weighted(threshold, |place| counts[place])
+        })
+        .collect()
+}
+
+/// The 2.5 % and 97.5 % points of the draws in which the metric is defined.
+fn interval(value: f64, draws: impl Iterator<Item = f64>) -> Estimate {
+    let mut draws: Vec<f64> = draws.filter(|draw| draw.is_finite()).collect();
+    draws.sort_by(f64::total_cmp);
+    Estimate {
+        value: rounded(value),
+        low: rounded(quantile(&draws, 0.025)),
+        high: rounded(quantile(&draws, 0.975)),
+    }
+}
+
+/// The quantile of sorted values by linear interpolation, as NumPy's default.
+fn quantile(sorted: &[f64], q: f64) -> f64 {
+    let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
+    let place = q * last as f64;
+    let below = place.floor() as usize;
+    let above = (below + 1).min(last);
+    sorted[below] + (sorted[above] - sorted[below]) * (place - below as f64)
+}
+
+/// The 95 % point of the calibration error if the probabilities were true: labels are drawn from them.
+fn ece_null_p95(scored: &[Scored], threshold: f64, seed: u64) -> f64 {
+    let mut errors: Vec<f64> = (0..NULL_DRAWS)
+        .into_par_iter()
+        .map(|draw| {
+            let mut rng = stream(seed, &[0x6563_655f_6e75, draw]);
+            let drawn: Vec<Scored> = scored
+                .iter()
+                .map(|s| {
+                    let rows = s.phishing + s.legitimate;
+                    let phishing = (0..rows).filter(|_| rng.random::<f64>() < s.probability).count() as u32;
+                    Scored { phishing, legitimate: rows - phishing, ..*s }
+                })
+                .collect();
+            Ranking::new(&drawn).measure(threshold).ece
+        })
+        .collect();
+    errors.sort_by(f64::total_cmp);
+    quantile(&errors, 0.95)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scored(n: u32) -> Vec<Scored> {
+        (0..n)
+            .map(|i| {
+                let probability = (f64::from(i) + 0.5) / f64::from(n);
+                Scored { probability, phishing: i * 7 / n + i % 2, legitimate: (n - i) * 5 / n + i % 3 }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn intervals_hold_the_value_and_repeat() {
+        let evaluation = evaluate(&scored(200), 0.5, 1);
+        assert_eq!(evaluation, evaluate(&scored(200), 0.5, 1));
+        let m = evaluation.metrics;
+        for e in [m.accuracy, m.precision, m.recall, m.f1, m.roc_auc, m.pr_auc, m.log_loss, m.brier] {
+            assert!(e.low < e.value && e.value < e.high, "{e:?}");
+        }
+        let narrower = evaluate(&scored(2000), 0.5, 1).metrics.accuracy;
+        assert!(narrower.high - narrower.low < 0.6 * (m.accuracy.high - m.accuracy.low));
+    }
+
+    #[test]
+    fn one_label_alone_gives_finite_figures() {
+        let rows = [Scored { probability: 0.7, phishing: 3, legitimate: 0 }];
+        let m = evaluate(&rows, 0.5, 1).metrics;
+        assert_eq!((m.roc_auc.value, m.roc_auc.low, m.accuracy.value), (0.0, 0.0, 1.0));
+    }
+
+    #[test]
+    fn a_true_probability_is_within_its_own_null() {
+        // 1,000 vectors whose share of phishing is their probability, to the row.
+        let rows: Vec<Scored> = (0..1000u32)
+            .map(|i| Scored {
+                probability: f64::from(i % 11) / 10.0,
+                phishing: i % 11,
+                legitimate: 10 - i % 11,
+            })
+            .collect();
+        let evaluation = evaluate(&rows, 0.5, 1);
+        assert_eq!(evaluation.metrics.ece.value, 0.0);
+        assert!(evaluation.ece_null_p95 > 0.0);
+    }
+
+    #[test]
+    fn quantiles_are_numpys() {
+        let table = [(0.0, 1.0), (0.5, 2.5), (0.95, 3.85), (1.0, 4.0)];
+        for (q, expected) in table {
+            assert!((quantile(&[1.0, 2.0, 3.0, 4.0], q) - expected).abs() < 1e-12);
+        }
+        assert_eq!(quantile(&[], 0.5), 0.0);
+    }
+}

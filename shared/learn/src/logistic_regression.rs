@@ -1,0 +1,86 @@
+//! Logistic regression, fitted by linfa.
+
+use linfa::Dataset as LinfaDataset;
+use linfa::traits::Fit;
+use lurelight_model::{Classifier, LogisticRegression};
+use lurelight_schema::{FEATURE_COUNT, Label};
+use ndarray::{Array1, Array2};
+
+use crate::param::{ParamError, check_at_least};
+use crate::{Dataset, FitError};
+
+/// The parameters of logistic regression, not checked yet.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LogisticRegressionParams {
+    /// The weight of the squared coefficients beside the summed loss; 1 is scikit-learn's C = 1.
+    pub alpha: f64,
+    /// Steps of the optimiser (L-BFGS), at most.
+    pub max_iterations: u64,
+}
+
+/// Parameters that can be fitted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ValidLogisticRegressionParams(LogisticRegressionParams);
+
+impl Default for LogisticRegressionParams {
+    fn default() -> LogisticRegressionParams {
+        LogisticRegressionParams { alpha: 1.0, max_iterations: 200 }
+    }
+}
+
+impl LogisticRegressionParams {
+    /// Checks the parameters.
+    ///
+    /// # Errors
+    ///
+    /// Names the parameter that is out of its range.
+    pub fn check(self) -> Result<ValidLogisticRegressionParams, ParamError> {
+        check_at_least("alpha", self.alpha, 0.0)?;
+        check_at_least("max_iterations", self.max_iterations as f64, 1.0)?;
+        Ok(ValidLogisticRegressionParams(self))
+    }
+}
+
+impl ValidLogisticRegressionParams {
+    /// Fits the coefficients to the codes as numbers; missing values count as 0, so fill them first.
+    ///
+    /// # Errors
+    ///
+    /// [`FitError::NoRows`], [`FitError::OneClass`], and [`FitError::Linfa`] where the optimiser fails.
+    pub fn fit(&self, data: &Dataset) -> Result<Classifier, FitError> {
+        if data.is_empty() {
+            return Err(FitError::NoRows);
+        }
+        let (phishing, rows) = (data.count(Label::Phishing), data.row_count());
+        if phishing == 0 || phishing == rows {
+            return Err(FitError::OneClass);
+        }
+        let fitted = linfa_logistic::LogisticRegression::default()
+            .alpha(self.0.alpha)
+            .max_iterations(self.0.max_iterations)
+            .gradient_tolerance(1e-6)
+            .fit(&to_linfa(data))
+            .map_err(|error| FitError::Linfa(error.to_string()))?;
+        // linfa's scores rise with the label that it calls positive.
+        let sign = if fitted.labels().pos.class { 1.0 } else { -1.0 };
+        let mut coefficients = [0.0; FEATURE_COUNT];
+        for (coefficient, fitted) in coefficients.iter_mut().zip(fitted.params()) {
+            *coefficient = sign * fitted;
+        }
+        Ok(Classifier::LogisticRegression(LogisticRegression {
+            intercept: sign * fitted.intercept(),
+            coefficients,
+        }))
+    }
+}
+
+/// The rows one by one, codes as numbers, `true` for phishing.
+fn to_linfa(data: &Dataset) -> LinfaDataset<f64, bool, ndarray::Ix1> {
+    let records: Vec<_> = data.records().collect();
+    let codes: Vec<_> = records.iter().map(|record| record.vector.codes()).collect();
+    let values = Array2::from_shape_fn((records.len(), FEATURE_COUNT), |(i, j)| {
+        f64::from(codes[i][j].value().unwrap_or(0))
+    });
+    let labels = Array1::from_iter(records.iter().map(|record| record.label == Label::Phishing));
+    LinfaDataset::new(values, labels)
+}

@@ -1,0 +1,262 @@
+//! Metrics of probabilities held against labels. Phishing is the positive class.
+//!
+//! The definitions are scikit-learn's; ties are one step of a curve.
+
+use lurelight_model::{Confusion, Curve, Figures, ReliabilityBin};
+
+/// How many bins the calibration error has.
+pub const ECE_BINS: usize = 10;
+
+/// Probabilities are moved this far from 0 and 1 before their logarithm is taken.
+const LOG_LOSS_CLIP: f64 = 1e-15;
+
+/// A distinct feature vector: its probability of phishing and how many rows of either label have it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scored {
+    /// From 0 to 1.
+    pub probability: f64,
+    /// Rows labelled phishing.
+    pub phishing: u32,
+    /// Rows labelled legitimate.
+    pub legitimate: u32,
+}
+
+/// Scored vectors, ordered by falling probability.
+#[derive(Clone, Debug)]
+pub struct Ranking {
+    points: Vec<Point>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Point {
+    probability: f64,
+    phishing: f64,
+    legitimate: f64,
+    /// −ln p and −ln(1 − p).
+    losses: [f64; 2],
+    /// Whether the next point has another probability, or there is none.
+    ends_tie: bool,
+}
+
+/// What one pass over a ranking yields. Where there is no row of a label, what needs one is NaN.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measured {
+    /// All metrics but the calibration error.
+    pub figures: Figures,
+    /// The expected calibration error.
+    pub ece: f64,
+    /// The bins behind it; a bin without rows is all zero.
+    pub bins: [ReliabilityBin; ECE_BINS],
+}
+
+impl Ranking {
+    /// Orders the vectors; those without a row are left out.
+    #[must_use]
+    pub fn new(scored: &[Scored]) -> Ranking {
+        let mut sorted: Vec<Scored> =
+            scored.iter().filter(|s| s.phishing + s.legitimate > 0).copied().collect();
+        sorted.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+        let point = |(i, s): (usize, &Scored)| {
+            let p = s.probability.clamp(LOG_LOSS_CLIP, 1.0 - LOG_LOSS_CLIP);
+            Point {
+                probability: s.probability,
+                phishing: f64::from(s.phishing),
+                legitimate: f64::from(s.legitimate),
+                losses: [-libm::log(p), -libm::log(1.0 - p)],
+                ends_tie: sorted.get(i + 1).is_none_or(|next| next.probability != s.probability),
+            }
+        };
+        Ranking { points: sorted.iter().enumerate().map(point).collect() }
+    }
+
+    /// How many distinct vectors there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.points.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.points.is_empty()
+    }
+
+    /// The metrics of a verdict at `threshold`.
+    #[must_use]
+    pub fn measure(&self, threshold: f64) -> Measured {
+        self.measure_weighted(threshold, |_| 1.0)
+    }
+
+    /// The same with the vector at each place counted `weight(place)` times.
+    #[must_use]
+    pub fn measure_weighted(&self, threshold: f64, weight: impl Fn(usize) -> f64) -> Measured {
+        let (mut positives, mut negatives) = (0.0, 0.0);
+        for (i, point) in self.points.iter().enumerate() {
+            positives += weight(i) * point.phishing;
+            negatives += weight(i) * point.legitimate;
+        }
+        let total = positives + negatives;
+        let mut sums = Sums { total, ..Sums::default() };
+        for (i, point) in self.points.iter().enumerate() {
+            sums.add(point, weight(i), threshold);
+        }
+        sums.measured(positives, negatives)
+    }
+
+    /// The four counts of a verdict at `threshold`.
+    #[must_use]
+    pub fn confusion(&self, threshold: f64) -> Confusion {
+        let mut confusion = Confusion::default();
+        for point in &self.points {
+            let (phishing, legitimate) = (point.phishing as u64, point.legitimate as u64);
+            if point.probability >= threshold {
+                confusion.true_positives += phishing;
+                confusion.false_positives += legitimate;
+            } else {
+                confusion.false_negatives += phishing;
+                confusion.true_negatives += legitimate;
+            }
+        }
+        confusion
+    }
+
+    /// False positive rate and true positive rate as the threshold falls, from (0, 0) to (1, 1), thinned
+    /// out to at most `most` points.
+    #[must_use]
+    pub fn roc(&self, most: usize) -> Curve {
+        let steps = self.steps();
+        let (tp_all, fp_all) = steps.last().copied().unwrap_or((1.0, 1.0));
+        let points = steps.iter().map(|(tp, fp)| (fp / fp_all, tp / tp_all));
+        thinned([(0.0, 0.0)].into_iter().chain(points).collect(), most)
+    }
+
+    /// Recall and precision as the threshold falls, thinned out to at most `most` points.
+    #[must_use]
+    pub fn precision_recall(&self, most: usize) -> Curve {
+        let steps = self.steps();
+        let all = steps.last().map_or(1.0, |last| last.0);
+        thinned(steps.iter().map(|(tp, fp)| (tp / all, tp / (tp + fp))).collect(), most)
+    }
+
+    /// Phishing and legitimate rows down to the end of each tie.
+    fn steps(&self) -> Vec<(f64, f64)> {
+        let mut steps = Vec::new();
+        let (mut tp, mut fp) = (0.0, 0.0);
+        for point in &self.points {
+            tp += point.phishing;
+            fp += point.legitimate;
+            if point.ends_tie {
+                steps.push((tp, fp));
+            }
+        }
+        steps
+    }
+}
+
+fn thinned(points: Vec<(f64, f64)>, most: usize) -> Curve {
+    if points.len() <= most || most < 2 {
+        return Curve(points);
+    }
+    let last = points.len() - 1;
+    Curve((0..most).map(|i| points[i * last / (most - 1)]).collect())
+}
+
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    total: f64,
+    /// Rows called phishing, by label.
+    called: [f64; 2],
+    log_loss: f64,
+    brier: f64,
+    /// Rows down to the last tie, and since then, by label.
+    above: [f64; 2],
+    tied: [f64; 2],
+    auc: f64,
+    average_precision: f64,
+    bins: [[f64; 3]; ECE_BINS],
+}
+
+impl Sums {
+    fn add(&mut self, point: &Point, weight: f64, threshold: f64) {
+        let (p, phishing, legitimate) =
+            (point.probability, weight * point.phishing, weight * point.legitimate);
+        if p >= threshold {
+            self.called[0] += phishing;
+            self.called[1] += legitimate;
+        }
+        self.log_loss += phishing * point.losses[0] + legitimate * point.losses[1];
+        self.brier += phishing * (1.0 - p) * (1.0 - p) + legitimate * p * p;
+        self.tied[0] += phishing;
+        self.tied[1] += legitimate;
+        if point.ends_tie {
+            self.end_tie(p);
+        }
+    }
+
+    fn end_tie(&mut self, probability: f64) {
+        let [tp, fp] = self.tied;
+        let rows = tp + fp;
+        if rows == 0.0 {
+            return;
+        }
+        self.auc += fp * (self.above[0] + tp / 2.0);
+        // The bin in which the middle of the tie lies, so that it does not matter how ties are ordered.
+        let middle = (self.above[0] + self.above[1] + rows / 2.0) / self.total;
+        let bin = &mut self.bins[((middle * ECE_BINS as f64) as usize).min(ECE_BINS - 1)];
+        bin[0] += rows;
+        bin[1] += rows * probability;
+        bin[2] += tp;
+        self.above[0] += tp;
+        self.above[1] += fp;
+        self.average_precision += tp * self.above[0] / (self.above[0] + self.above[1]);
+        self.tied = [0.0; 2];
+    }
+
+    fn measured(&self, positives: f64, negatives: f64) -> Measured {
+        let total = self.total;
+        let [tp, fp] = self.called;
+        let ratio = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
+        let figures = Figures {
+            accuracy: (tp + negatives - fp) / total,
+            precision: ratio(tp, tp + fp),
+            recall: ratio(tp, positives),
+            f1: ratio(2.0 * tp, tp + fp + positives),
+            roc_auc: self.auc / (positives * negatives),
+            pr_auc: self.average_precision / positives,
+            log_loss: self.log_loss / total,
+            brier: self.brier / total,
+        };
+        let ece = self.bins.iter().map(|bin| (bin[1] - bin[2]).abs()).sum::<f64>() / total;
+        let bins = self.bins.map(|bin| ReliabilityBin {
+            rows: bin[0] as u64,
+            predicted: ratio(bin[1], bin[0]),
+            observed: ratio(bin[2], bin[0]),
+        });
+        Measured { figures, ece, bins }
+    }
+}
+
+/// The mean of figures, metric by metric.
+#[must_use]
+pub fn mean(all: &[Figures]) -> Figures {
+    let mean = |metric: fn(&Figures) -> f64| all.iter().map(metric).sum::<f64>() / all.len() as f64;
+    map_figures(mean)
+}
+
+/// Figures whose every metric is what `f` makes of the metric's accessor.
+pub(crate) fn map_figures<T>(f: impl Fn(fn(&Figures) -> f64) -> T) -> Figures
+where
+    f64: From<T>,
+{
+    let f = |metric| f64::from(f(metric));
+    Figures {
+        accuracy: f(|x| x.accuracy),
+        precision: f(|x| x.precision),
+        recall: f(|x| x.recall),
+        f1: f(|x| x.f1),
+        roc_auc: f(|x| x.roc_auc),
+        pr_auc: f(|x| x.pr_auc),
+        log_loss: f(|x| x.log_loss),
+        brier: f(|x| x.brier),
+    }
+}

@@ -1,0 +1,99 @@
+//! Random forests (Breiman, 2001): bootstrap samples, features drawn at each split, leaf probabilities
+//! averaged.
+
+use lurelight_model::{Classifier, Trees};
+use rand::RngExt;
+use rayon::prelude::*;
+
+use crate::decision_tree::{Criterion, grow_impurity, impurity_sample};
+use crate::grow::Limits;
+use crate::param::{ParamError, check_at_least};
+use crate::random::stream;
+use crate::{Dataset, FitError};
+
+/// The parameters of a random forest, not checked yet.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RandomForestParams {
+    /// How many trees.
+    pub n_estimators: usize,
+    /// What a split minimises.
+    pub criterion: Criterion,
+    /// Where a tree stops; `max_features` features are drawn at each split.
+    pub limits: Limits,
+}
+
+/// Parameters that can be fitted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ValidRandomForestParams(RandomForestParams);
+
+impl Default for RandomForestParams {
+    /// 100 trees with the square root of 30 features, rounded down, drawn at each split, as scikit-learn's
+    /// default.
+    fn default() -> RandomForestParams {
+        let limits = Limits { max_depth: None, min_samples_leaf: 1.0, max_features: Some(5), min_gain: 0.0 };
+        RandomForestParams { n_estimators: 100, criterion: Criterion::Gini, limits }
+    }
+}
+
+impl RandomForestParams {
+    /// Checks the parameters.
+    ///
+    /// # Errors
+    ///
+    /// Names the parameter that is out of its range.
+    pub fn check(self) -> Result<ValidRandomForestParams, ParamError> {
+        check_at_least("n_estimators", self.n_estimators as f64, 1.0)?;
+        self.limits.check()?;
+        Ok(ValidRandomForestParams(self))
+    }
+}
+
+impl ValidRandomForestParams {
+    /// Fits the forest, its trees on as many threads as there are; the result depends on `data` and `seed`
+    /// alone.
+    ///
+    /// # Errors
+    ///
+    /// [`FitError::NoRows`].
+    pub fn fit(&self, data: &Dataset, seed: u64) -> Result<Classifier, FitError> {
+        if data.is_empty() {
+            return Err(FitError::NoRows);
+        }
+        let owners = row_owners(data);
+        let trees: Vec<_> = (0..self.0.n_estimators as u64)
+            .into_par_iter()
+            .map(|tree| {
+                let counts = bootstrap(&owners, 2 * data.len(), seed, tree);
+                let mut samples: Vec<_> = data
+                    .rows()
+                    .iter()
+                    .zip(counts.chunks_exact(2))
+                    .filter(|(_, count)| count[0] + count[1] > 0)
+                    .map(|(row, count)| impurity_sample(row.vector, f64::from(count[0]), f64::from(count[1])))
+                    .collect();
+                grow_impurity(&mut samples, self.0.criterion, self.0.limits, seed, tree)
+            })
+            .collect();
+        Ok(Classifier::RandomForest(Trees::new(&trees)?))
+    }
+}
+
+/// For each row one by one, twice the place of its distinct vector, plus one where it is legitimate.
+pub(crate) fn row_owners(data: &Dataset) -> Vec<u32> {
+    let mut owners = Vec::with_capacity(data.row_count() as usize);
+    for (i, row) in data.rows().iter().enumerate() {
+        owners.extend(std::iter::repeat_n(2 * i as u32, row.phishing as usize));
+        owners.extend(std::iter::repeat_n(2 * i as u32 + 1, row.legitimate as usize));
+    }
+    owners
+}
+
+/// Draws as many rows as there are, with replacement, and counts them by owner.
+fn bootstrap(owners: &[u32], owner_count: usize, seed: u64, tree: u64) -> Vec<u32> {
+    let mut rng = stream(seed, &[0x626f_6f74, tree]);
+    let mut counts = vec![0; owner_count];
+    for _ in 0..owners.len() {
+        counts[owners[rng.random_range(0..owners.len())] as usize] += 1;
+    }
+    counts
+}
