@@ -46,9 +46,20 @@ const BARRED: &[(&str, &[&str])] = &[
     ("predict", PREDICT_NEVER_LINKS),
 ];
 
-/// What would make `predict` slow to start or large to ship.
-const PREDICT_NEVER_LINKS: &[&str] =
-    &["aws-sdk-sfn", "linfa", "lurelight-learn", "mongodb", "ndarray", "polars"];
+/// What would make `predict` slow to start or large to ship. Generic code leaves the names of the crates that
+/// drive it, so those stand here too.
+const PREDICT_NEVER_LINKS: &[&str] = &[
+    "argmin",
+    "aws-sdk-sfn",
+    "linfa",
+    "linfa-logistic",
+    "linfa-trees",
+    "lurelight-learn",
+    "mongodb",
+    "ndarray",
+    "polars",
+    "polars-core",
+];
 
 const MAIN_LINES_MAX: usize = 40;
 const FILE_LINES_MAX: usize = 600;
@@ -187,10 +198,9 @@ fn no_file_names_a_place_on_one_machine() {
     for path in files() {
         let Ok(text) = fs::read_to_string(&path) else { continue };
         for (number, line) in text.lines().enumerate() {
-            let place = places.iter().find(|place| names_place(line, place));
             assert!(
-                place.is_none(),
-                "{}:{}: names {place:?}, which exists on one machine only: `{line}`",
+                !places.iter().any(|place| names_place(line, place)),
+                "{}:{}: names a place that exists on one machine only: `{line}`",
                 shown(&path),
                 number + 1
             );
