@@ -1,2 +1,8 @@
-//! predict
-fn main() {}
+//! Serves the page and the prediction API: to Lambda, or on a port of this machine.
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    predict::run(std::env::args_os().skip(1)).await
+}

@@ -65,6 +65,18 @@ impl<'a> Page<'a> {
         Self { standalone: true, ..self }
     }
 
+    /// Where the page is mounted.
+    #[must_use]
+    pub fn base_path(&self) -> &'a BasePath {
+        self.base_path
+    }
+
+    /// Whether it is a file of its own.
+    #[must_use]
+    pub fn is_standalone(&self) -> bool {
+        self.standalone
+    }
+
     /// Puts the frame around `content`, which must be HTML already (an askama template).
     pub fn render(&self, content: &dyn Display) -> Html<String> {
         let mut html = String::with_capacity(16 * 1024);

@@ -1,0 +1,46 @@
+//! `GET /`: the page to start from.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Html;
+use lurelight_model::Card;
+use lurelight_schema::{Code, Feature};
+use lurelight_web::BasePath;
+use lurelight_web::layout::Page;
+
+use crate::Context;
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct Home<'a> {
+    base_path: &'a BasePath,
+    family: &'static str,
+    version: &'a str,
+    source: String,
+    threshold: f64,
+    card: Option<&'a Card>,
+}
+
+impl Home<'_> {
+    fn features(&self) -> [Feature; 30] {
+        Feature::ALL
+    }
+
+    fn meanings(&self, feature: &Feature) -> [Option<&'static str>; 3] {
+        Code::VALUES.map(|code| feature.meaning(code))
+    }
+}
+
+pub(crate) async fn home(State(context): State<Arc<Context>>, base_path: BasePath) -> Html<String> {
+    let content = Home {
+        base_path: &base_path,
+        family: context.model().classifier().family().as_str(),
+        version: context.version(),
+        source: context.info().source,
+        threshold: context.model().threshold(),
+        card: context.card(),
+    };
+    Page::new(&base_path, "Classify sites").section("/").render(&content)
+}

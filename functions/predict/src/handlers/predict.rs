@@ -1,0 +1,172 @@
+//! `POST /predict`: rows in, verdicts out.
+
+use std::io;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, LINK, VARY};
+use axum::http::{HeaderValue, Response};
+use lurelight_web::layout::Page;
+use lurelight_web::{BasePath, Budget, Finding};
+use serde::Serialize;
+
+use crate::context::ModelInfo;
+use crate::error::finding;
+use crate::html::result_page;
+use crate::render::{RowFormat, csv_header};
+use crate::score::{Notice, Scored, Task, score};
+use crate::upload::{Answer, Upload};
+use crate::{Context, Error};
+
+pub(crate) async fn predict(
+    State(context): State<Arc<Context>>,
+    base_path: BasePath,
+    budget: Budget,
+    request: Request,
+) -> Result<Response<Body>, Error> {
+    let upload = Upload::read(request).await?;
+    // Reading and scoring is work for a processor, not for the thread that serves connections.
+    let work = tokio::task::spawn_blocking(move || answer(&context, &base_path, budget, &upload));
+    match work.await {
+        Ok(answered) => answered,
+        // A panic goes on to the layer that answers 500 and logs it.
+        Err(stopped) if stopped.is_panic() => std::panic::resume_unwind(stopped.into_panic()),
+        Err(stopped) => Err(Error::Write(io::Error::other(stopped))),
+    }
+}
+
+fn answer(
+    context: &Context,
+    base_path: &BasePath,
+    budget: Budget,
+    upload: &Upload,
+) -> Result<Response<Body>, Error> {
+    let rows = match upload.answer {
+        Answer::Html => RowFormat::Html,
+        Answer::Json { .. } => RowFormat::Json,
+        Answer::Csv { attachment } => RowFormat::Csv { guarded: attachment },
+    };
+    let Upload { format, threshold, skip, .. } = *upload;
+    let scored = score(context, &*upload.bytes, Task { format, threshold, skip, rows })?;
+    tracing::info!(
+        rows = scored.report.rows,
+        errors = scored.report.error_count,
+        bytes = upload.bytes.len(),
+        %format,
+        "scored"
+    );
+    let (packed, shown) = budget.fit(scored.written(), |shown| match upload.answer {
+        Answer::Html => {
+            let frame = Page::new(base_path, "Predictions");
+            Ok(result_page(context, &scored, upload.name.as_deref(), shown, &frame).into_bytes())
+        }
+        Answer::Json { .. } => json(context, &scored, shown),
+        Answer::Csv { attachment } => csv(&scored, shown, attachment),
+    })?;
+    let mut response = packed.into_response();
+    describe(&mut response, upload.answer, &scored, shown);
+    Ok(response)
+}
+
+/// Headers that say what the body is and, for those who read CSV, what it cannot say itself.
+fn describe(response: &mut Response<Body>, answer: Answer, scored: &Scored, shown: usize) {
+    let (media_type, attachment) = match answer {
+        Answer::Html => ("text/html; charset=utf-8", None),
+        Answer::Json { attachment } => {
+            ("application/json", attachment.then_some("attachment; filename=\"predictions.json\""))
+        }
+        Answer::Csv { attachment } => {
+            ("text/csv; charset=utf-8", attachment.then_some("attachment; filename=\"predictions.csv\""))
+        }
+    };
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.append(VARY, HeaderValue::from_static("accept"));
+    if let Some(attachment) = attachment {
+        headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static(attachment));
+    }
+    let counts = [
+        ("lurelight-rows", scored.report.rows),
+        ("lurelight-row-errors", scored.report.error_count),
+        ("lurelight-warnings", scored.notices().len() as u64),
+        ("lurelight-rows-shown", shown as u64),
+    ];
+    for (name, count) in counts {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from(count));
+    }
+    if shown < scored.written() {
+        let link = format!("<?skip={}>; rel=\"next\"", scored.skipped + shown);
+        if let Ok(link) = HeaderValue::from_str(&link) {
+            headers.insert(LINK, link);
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct JsonTail<'a> {
+    summary: Summary,
+    errors: Vec<Finding>,
+    warnings: Vec<Notice>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<Next<'a>>,
+}
+
+#[derive(Serialize)]
+struct Summary {
+    rows: u64,
+    used: u64,
+    error_count: u64,
+    phishing: u64,
+    legitimate: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agreeing_with_labels: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Next<'a> {
+    skip: usize,
+    reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct JsonHead<'a> {
+    model: ModelInfo<'a>,
+    threshold: f64,
+}
+
+fn json(context: &Context, scored: &Scored, shown: usize) -> Result<Vec<u8>, Error> {
+    let report = &scored.report;
+    let head = JsonHead { model: context.info(), threshold: scored.threshold };
+    let tail = JsonTail {
+        summary: Summary {
+            rows: report.rows,
+            used: report.used,
+            error_count: report.error_count,
+            phishing: scored.phishing,
+            legitimate: scored.legitimate,
+            agreeing_with_labels: (scored.labelled > 0).then_some(scored.agreeing),
+        },
+        errors: report.errors.iter().map(finding).collect(),
+        warnings: scored.notices(),
+        next: (shown < scored.written()).then(|| Next {
+            skip: scored.skipped + shown,
+            reason: "a larger answer cannot be sent: post the same rows with ?skip= for the rest",
+        }),
+    };
+    let mut out = serde_json::to_vec(&head).map_err(io::Error::from)?;
+    out.pop();
+    out.extend_from_slice(b",\"rows\":[");
+    out.extend_from_slice(scored.rows.first(shown));
+    out.extend_from_slice(b"],");
+    let tail = serde_json::to_vec(&tail).map_err(io::Error::from)?;
+    out.extend_from_slice(&tail[1..]);
+    out.push(b'\n');
+    Ok(out)
+}
+
+fn csv(scored: &Scored, shown: usize, guarded: bool) -> Result<Vec<u8>, Error> {
+    let mut out = csv_header(&scored.columns, guarded)?;
+    out.extend_from_slice(scored.rows.first(shown));
+    Ok(out)
+}

@@ -1,0 +1,105 @@
+//! Predictions as a page: on the server, or as a file of its own.
+
+use std::fmt;
+use std::io::Read;
+
+use askama::Template;
+use lurelight_schema::read::Format;
+use lurelight_web::layout::Page;
+use lurelight_web::{BasePath, Finding};
+
+use crate::error::finding;
+use crate::render::{OUTPUT_COLUMNS, RowFormat};
+use crate::score::{Notice, Scored, Task, score};
+use crate::{Context, Error};
+
+/// Row errors that a page lists; all are counted.
+const ERRORS_SHOWN: usize = 200;
+
+#[derive(Template)]
+#[template(path = "result.html")]
+struct ResultPage<'a> {
+    base_path: &'a BasePath,
+    standalone: bool,
+    name: Option<&'a str>,
+    scored: &'a Scored,
+    version: &'a str,
+    source: &'a str,
+    errors: Vec<Finding>,
+    notices: Vec<Notice>,
+    shown: usize,
+    output_columns: [&'static str; 3],
+    rows: Lossless<'a>,
+}
+
+impl ResultPage<'_> {
+    fn next_skip(&self) -> usize {
+        self.scored.skipped + self.shown
+    }
+
+    fn cut(&self) -> bool {
+        self.shown < self.scored.written()
+    }
+
+    fn percent(&self, count: &u64) -> String {
+        format!("{:.1} %", 100.0 * *count as f64 / self.scored.report.used.max(1) as f64)
+    }
+
+    /// The share of phishing in thousandths, the unit of the bar that shows it.
+    fn phishing_thousandths(&self) -> String {
+        format!("{:.1}", 1000.0 * self.scored.phishing as f64 / self.scored.report.used.max(1) as f64)
+    }
+}
+
+/// Bytes that are known to be UTF-8, because they were written from text.
+struct Lossless<'a>(&'a [u8]);
+
+impl fmt::Display for Lossless<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(str::from_utf8(self.0).map_err(|_| fmt::Error)?)
+    }
+}
+
+/// The page with the first `shown` of the written rows.
+pub(crate) fn result_page(
+    context: &Context,
+    scored: &Scored,
+    name: Option<&str>,
+    shown: usize,
+    frame: &Page<'_>,
+) -> String {
+    let content = ResultPage {
+        base_path: frame.base_path(),
+        standalone: frame.is_standalone(),
+        name,
+        scored,
+        version: context.version(),
+        source: &context.info().source,
+        errors: scored.report.errors.iter().take(ERRORS_SHOWN).map(finding).collect(),
+        notices: scored.notices(),
+        shown,
+        output_columns: OUTPUT_COLUMNS,
+        rows: Lossless(scored.rows.first(shown)),
+    };
+    frame.render(&content).0
+}
+
+/// Scores an input and gives the result as one HTML file that needs no server: what
+/// `lurelight predict --format html` writes.
+///
+/// `name` is the input's name as the page shows it. All rows are in memory as HTML.
+///
+/// # Errors
+/// [`Error::Read`] where the input cannot be used at all.
+pub fn report_page(
+    context: &Context,
+    input: impl Read,
+    name: Option<&str>,
+    format: Format,
+    threshold: Option<f64>,
+) -> Result<String, Error> {
+    let scored = score(context, input, Task { format, threshold, skip: 0, rows: RowFormat::Html })?;
+    let root = BasePath::default();
+    let frame = Page::new(&root, "Predictions").standalone();
+    Ok(result_page(context, &scored, name, scored.written(), &frame))
+}

@@ -1,0 +1,44 @@
+//! Lurelight's web page and prediction API.
+//!
+//! The same router runs behind API Gateway and on a laptop; `lurelight serve` mounts it as a library:
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let context = predict::Context::compiled_in()?;
+//! predict::serve(context, lurelight_runtime::Config::from_env()?).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod arguments;
+mod context;
+mod error;
+mod handlers;
+mod html;
+mod plots;
+mod render;
+mod score;
+mod start;
+mod upload;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+pub use context::{Context, ModelInfo, Source};
+pub use error::Error;
+pub use html::report_page;
+pub use score::{Scored, score};
+pub use start::{run, serve};
+
+/// All routes of this function, without the edge around them: [`lurelight_runtime::serve`] adds it.
+pub fn router(context: Arc<Context>) -> Router {
+    Router::new()
+        .route("/", get(handlers::home))
+        .route("/predict", post(handlers::predict).get(handlers::predict_form))
+        .route("/sample.csv", get(handlers::sample))
+        .route("/healthz", get(handlers::health))
+        .route("/models/current", get(handlers::model))
+        .with_state(context)
+}

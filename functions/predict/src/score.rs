@@ -1,0 +1,158 @@
+//! Rows in, verdicts out: read, scored and written down in one pass.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+
+use lurelight_model::Model;
+use lurelight_schema::Label;
+use lurelight_schema::read::{Format, LabelUse, Limits, ReadOptions, Reader, Report, Role};
+use serde::Serialize;
+
+use crate::render::{RowFormat, Rows, Verdict};
+use crate::{Context, Error};
+
+/// What one input gave.
+#[derive(Debug)]
+pub struct Scored {
+    /// The input's columns in their order, an older prediction left out.
+    pub columns: Vec<String>,
+    /// Where an older prediction stood in the input: these columns are replaced.
+    pub replaced: Vec<String>,
+    /// The probability from which a row is called phishing.
+    pub threshold: f64,
+    /// Usable rows called phishing.
+    pub phishing: u64,
+    /// Usable rows called legitimate.
+    pub legitimate: u64,
+    /// Usable rows that came with a label.
+    pub labelled: u64,
+    /// Those whose label the verdict agrees with.
+    pub agreeing: u64,
+    /// Errors of rows, and warnings.
+    pub report: Report,
+    /// Usable rows that were counted but not written down, before those that were.
+    pub skipped: usize,
+    pub(crate) rows: Rows,
+}
+
+/// Something that a client should know about its input, said once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Notice {
+    pub(crate) kind: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) column: Option<String>,
+    pub(crate) message: String,
+    /// Rows that it concerns.
+    pub(crate) count: u64,
+}
+
+/// What to do with the rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Task {
+    /// How the input is written.
+    pub format: Format,
+    /// From which probability on a row is called phishing; the model's own threshold where `None`.
+    pub threshold: Option<f64>,
+    /// Usable rows to count but not to write down.
+    pub skip: usize,
+    /// How rows are written down.
+    pub rows: RowFormat,
+}
+
+/// Reads rows, scores each distinct one once, and writes them down.
+///
+/// # Errors
+/// [`Error::Read`] where the input cannot be used at all; single bad rows are reported in [`Scored::report`].
+pub fn score(context: &Context, input: impl Read, task: Task) -> Result<Scored, Error> {
+    let threshold = task.threshold.unwrap_or(context.model().threshold());
+    let mut reader = Reader::new(input, task.format, read_options(context))?;
+    let kept: Vec<bool> =
+        reader.columns().iter().map(|column| column.role != Role::PreviousPrediction).collect();
+    let names = |keep: bool| {
+        let columns = reader.columns().iter().zip(&kept);
+        columns.filter(|(_, kept)| **kept == keep).map(|(column, _)| column.name.clone()).collect()
+    };
+    let (columns, replaced) = (names(true), names(false));
+    let mut scored = Scored {
+        columns,
+        replaced,
+        threshold,
+        phishing: 0,
+        legitimate: 0,
+        labelled: 0,
+        agreeing: 0,
+        report: Report::default(),
+        skipped: 0,
+        rows: Rows::new(task.rows),
+    };
+    while let Some(row) = reader.next_row()? {
+        let probability = context.probability(row.vector);
+        let label = Model::label_at(probability, threshold);
+        scored.count(label, row.label);
+        if scored.skipped < task.skip {
+            scored.skipped += 1;
+            continue;
+        }
+        let verdict = Verdict { row: row.number, label, probability };
+        let cells = row.cells().zip(&kept).filter(|(_, kept)| **kept).map(|(cell, _)| cell);
+        scored.rows.push(verdict, cells)?;
+    }
+    scored.report = reader.finish()?;
+    Ok(scored)
+}
+
+/// Limits of one request, far below the reader's own, which are for files on a disk.
+fn read_options(context: &Context) -> ReadOptions {
+    ReadOptions {
+        limits: Limits { rows: 2_000_000, errors_kept: 1000, ..Limits::default() },
+        known_codes: *context.model().known_codes(),
+        ..ReadOptions::new(LabelUse::Optional)
+    }
+}
+
+impl Scored {
+    fn count(&mut self, verdict: Label, given: Option<Label>) {
+        match verdict {
+            Label::Phishing => self.phishing += 1,
+            Label::Legitimate => self.legitimate += 1,
+        }
+        if let Some(given) = given {
+            self.labelled += 1;
+            self.agreeing += u64::from(given == verdict);
+        }
+    }
+
+    /// How many rows are written down, and can be shown.
+    pub(crate) fn written(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The reader's warnings, and one for an older prediction that is replaced.
+    pub(crate) fn notices(&self) -> Vec<Notice> {
+        let mut notices: Vec<Notice> = Vec::new();
+        if !self.replaced.is_empty() {
+            let names: BTreeSet<&str> = self.replaced.iter().map(String::as_str).collect();
+            let names = names.into_iter().collect::<Vec<_>>().join(", ");
+            notices.push(Notice {
+                kind: "previous_prediction".to_owned(),
+                column: Some(names.clone()),
+                message: format!(
+                    "the input holds an older prediction ({names}); it is replaced by the new one"
+                ),
+                count: self.report.rows,
+            });
+        }
+        notices.extend(self.report.warnings.iter().map(|warning| {
+            Notice {
+                kind: serde_json::to_value(warning.kind)
+                    .ok()
+                    .and_then(|kind| kind.as_str().map(str::to_owned))
+                    .unwrap_or_default(),
+                column: warning.column.clone(),
+                message: warning.message.clone(),
+                count: warning.count,
+            }
+        }));
+        notices
+    }
+}

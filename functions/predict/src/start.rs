@@ -1,0 +1,79 @@
+//! From the command line to a server, with a word to whoever sits at the terminal.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use lurelight_runtime::{Config, Error, Listener, in_lambda, telemetry};
+
+use crate::arguments::{self, Command, HELP};
+use crate::{Context, router};
+
+/// Exit code for arguments or variables that cannot be understood.
+const EXIT_USAGE: u8 = 2;
+
+/// Runs the program `predict` with its arguments. Exit codes: 0 stopped by a signal, 1 failed, 2 wrong usage.
+pub async fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let address = match arguments::parse(arguments) {
+        Ok(Command::Serve(address)) => address,
+        Ok(Command::Help) => return print(HELP),
+        Ok(Command::Version) => return print(&format!("predict {}\n", env!("CARGO_PKG_VERSION"))),
+        Err(message) => return fail(EXIT_USAGE, &format!("{message}; see predict --help")),
+    };
+    telemetry::init();
+    let config = match Config::from_env() {
+        Ok(config) => Config { address: address.unwrap_or(config.address), ..config },
+        Err(error) => return fail(EXIT_USAGE, &error.to_string()),
+    };
+    let context = match Context::compiled_in() {
+        Ok(context) => context,
+        Err(error) => {
+            let advice = "make it again with scripts/make-model, or check out functions/predict/model anew";
+            return fail(1, &format!("the compiled-in model does not load: {error}; {advice}"));
+        }
+    };
+    match serve(context, config).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(1, &error.to_string()),
+    }
+}
+
+/// Serves the page and the API with this model until Ctrl-C or SIGTERM, or on Lambda for as long as it lasts.
+///
+/// On a port it first prints to standard error where to look and what to try.
+///
+/// # Errors
+/// Where the port cannot be had, or the server fails.
+pub async fn serve(context: Context, config: Config) -> Result<(), Error> {
+    let version = context.version().to_owned();
+    let source = context.info().source;
+    let router = router(Arc::new(context));
+    if in_lambda() {
+        return lurelight_runtime::serve(router, config).await;
+    }
+    let listener = Listener::bind(&config).await?;
+    let url = listener.url(&config);
+    say(&format!(
+        "\n  Lurelight is at {url}   (model {version}, {source}; stop with Ctrl-C)\n\n  \
+         Try    curl -s {url}sample.csv | curl -s -F file=@- {url}predict -H 'accept: text/csv'\n  \
+         Then   cargo run --release -p lurelight -- train FILE    to train on rows of your own\n\n"
+    ));
+    listener.serve(router, &config).await
+}
+
+fn print(text: &str) -> ExitCode {
+    // Whoever closed the pipe has read enough.
+    let _closed = std::io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
+fn say(text: &str) {
+    // A server without a terminal serves all the same.
+    let _closed = std::io::stderr().write_all(text.as_bytes());
+}
+
+fn fail(code: u8, message: &str) -> ExitCode {
+    say(&format!("predict: {message}\n"));
+    ExitCode::from(code)
+}
