@@ -93,7 +93,13 @@ fn breach_error(scan: Scan, limits: &Limits, line: u64) -> ReadError {
 
 impl<R: Read> DelimitedRows<R> {
     pub(super) fn new(source: Source<R>, columns: &[Column], dialect: Dialect) -> DelimitedRows<R> {
-        DelimitedRows { source, fast: FastRows::new(columns), dialect, cells: Vec::new(), current: (0, 0) }
+        DelimitedRows {
+            source,
+            fast: FastRows::new(columns, dialect),
+            dialect,
+            cells: Vec::new(),
+            current: (0, 0),
+        }
     }
 
     pub(super) fn dialect(&self) -> Dialect {

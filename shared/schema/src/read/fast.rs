@@ -1,7 +1,8 @@
 //! Rows of plain cells, straight from the bytes to the packed row.
 
-use memchr::memchr3;
+use memchr::{memchr, memchr2, memchr3};
 
+use super::delimited::Dialect;
 use super::{Column, Role};
 use crate::{FeatureVector, Label};
 
@@ -14,13 +15,15 @@ enum Slot {
     Other,
 }
 
-/// Reads rows in which every feature is `-1`, `0` or `1` without quotes or blanks, and the label `-1` or
-/// `1`. All other rows are left to [`scan`](super::delimited::scan).
+/// Reads rows in which every feature and the label has one of the usual spellings, and no cell that is
+/// carried has an escaped quote or spans lines. All other rows are left to
+/// [`scan`](super::delimited::scan).
 #[derive(Clone, Debug)]
 pub(super) struct FastRows {
     slots: Vec<Slot>,
     /// All features that no column has are missing.
     empty: u64,
+    dialect: Dialect,
     /// Whether some column is neither a feature nor the label.
     pub(super) carries: bool,
 }
@@ -36,7 +39,7 @@ pub(super) struct FastRow {
 }
 
 impl FastRows {
-    pub(super) fn new(columns: &[Column]) -> FastRows {
+    pub(super) fn new(columns: &[Column], dialect: Dialect) -> FastRows {
         let mut empty = FeatureVector::MISSING.bits();
         let mut slots = Vec::with_capacity(columns.len());
         for column in columns {
@@ -50,7 +53,7 @@ impl FastRows {
             });
         }
         let carries = slots.contains(&Slot::Other);
-        FastRows { slots, empty, carries }
+        FastRows { slots, empty, dialect, carries }
     }
 
     /// The row at the beginning of `bytes`; `None` where it is not plain, or where the bytes do not reach
@@ -67,12 +70,12 @@ impl FastRows {
             }
             match *slot {
                 Slot::Feature(shift) => {
-                    let (code, width) = code(bytes.get(at..at + 4)?)?;
+                    let (code, width) = code(bytes.get(at..at + CELL_BYTES)?)?;
                     bits |= code << shift;
                     at += width;
                 }
                 Slot::Label => {
-                    let (code, width) = code(bytes.get(at..at + 4)?)?;
+                    let (code, width) = code(bytes.get(at..at + CELL_BYTES)?)?;
                     label = Some(match code {
                         0 => Label::Phishing,
                         2 => Label::Legitimate,
@@ -80,13 +83,7 @@ impl FastRows {
                     });
                     at += width;
                 }
-                Slot::Other => {
-                    let cell = &bytes[at..];
-                    if matches!(cell.first(), Some(b'"' | b'\'' | b' ' | b'\t' | b'%' | b'{')) {
-                        return None;
-                    }
-                    at += memchr3(b',', b'\n', b'\r', cell)?;
-                }
+                Slot::Other => at += self.carried(bytes.get(at..)?)?,
             }
             delimiter = *bytes.get(at)?;
             at += 1;
@@ -100,13 +97,39 @@ impl FastRows {
         let vector = FeatureVector::from_bits(bits).ok()?;
         Some(FastRow { len, whole, vector, label })
     }
+
+    /// The width of a carried cell at the beginning of `bytes`.
+    #[inline]
+    fn carried(&self, bytes: &[u8]) -> Option<usize> {
+        match (bytes.first()?, self.dialect) {
+            (b'"', Dialect::Csv) => {
+                let close = 1 + memchr(b'"', &bytes[1..])?;
+                // A doubled quote is not followed by a delimiter.
+                memchr2(b'\n', b'\r', &bytes[..close]).is_none().then_some(close + 1)
+            }
+            (b'"' | b'\'' | b' ' | b'\t' | b'%' | b'{', Dialect::Arff) => None,
+            _ => memchr3(b',', b'\n', b'\r', bytes),
+        }
+    }
 }
 
-/// The code of a plain cell and its width in bytes, without a branch on its value.
+/// The most bytes that [`code`] looks at.
+const CELL_BYTES: usize = 8;
+
+/// The code of a cell at the beginning of [`CELL_BYTES`] bytes, and the cell's width.
 #[inline]
-fn code(cell: &[u8]) -> Option<(u64, usize)> {
-    let minus = usize::from(cell[0] == b'-');
-    let digit = cell[minus].wrapping_sub(b'0');
+fn code(bytes: &[u8]) -> Option<(u64, usize)> {
+    match plain_code(bytes) {
+        Some((code, width)) if matches!(bytes[width], b',' | b'\n' | b'\r') => Some((code, width)),
+        _ => spelled_code(bytes),
+    }
+}
+
+/// `-1`, `0` or `1`, without a branch on its value.
+#[inline]
+fn plain_code(bytes: &[u8]) -> Option<(u64, usize)> {
+    let minus = usize::from(bytes[0] == b'-');
+    let digit = bytes[minus].wrapping_sub(b'0');
     // `-0` is not plain.
     if digit > 1 || usize::from(digit) < minus {
         return None;
@@ -116,18 +139,56 @@ fn code(cell: &[u8]) -> Option<(u64, usize)> {
     Some((code, minus + 1))
 }
 
+/// The same as a decimal (`1.0`), a missing value, or either in quotes.
+fn spelled_code(bytes: &[u8]) -> Option<(u64, usize)> {
+    let quote = usize::from(bytes[0] == b'"');
+    let cell = &bytes[quote..];
+    let (code, width) = match plain_code(cell) {
+        Some((code, width)) => (code, width + 2 * usize::from(cell[width..].starts_with(b".0"))),
+        None => {
+            let spellings: [&[u8]; 5] = [b"NaN", b"nan", b"NA", b"na", b"?"];
+            let spelling = spellings.into_iter().find(|spelling| cell.starts_with(spelling));
+            (3, spelling.map_or(0, <[u8]>::len))
+        }
+    };
+    if quote == 1 && cell[width] != b'"' {
+        return None;
+    }
+    Some((code, quote + width + quote))
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::delimited::unquoted;
     use super::*;
     use crate::Code;
 
     #[test]
     fn plain_cells_have_the_codes_that_parse_gives() {
         for cell in ["1", "0", "-1", "-0", "2", "", "-", "--1", "a", "+1"] {
-            let padded = format!("{cell},,,,");
+            let padded = format!("{cell},,,,,,,,");
             let parsed = Code::parse(cell.as_bytes()).ok().map(|code| (code as u64, cell.len()));
             let plain = matches!(cell, "1" | "0" | "-1");
-            assert_eq!(code(&padded.as_bytes()[..4]), parsed.filter(|_| plain), "{cell:?}");
+            assert_eq!(plain_code(padded.as_bytes()), parsed.filter(|_| plain), "{cell:?}");
+        }
+    }
+
+    #[test]
+    fn a_code_with_its_delimiter_is_what_parse_gives() {
+        // Every cell of up to five of these bytes, so that no spelling is taken for another.
+        let alphabet = b"10-.na?\"";
+        for n in 0..alphabet.len().pow(5) {
+            let cell: Vec<u8> =
+                (0..5).map(|i| alphabet[n / alphabet.len().pow(i) % alphabet.len()]).collect();
+            for len in 0..=5 {
+                let padded = [&cell[..len], b",,,,,,,,"].concat();
+                let Some((code, width)) = code(&padded[..CELL_BYTES]) else { continue };
+                if padded[width] == b',' {
+                    let cell = unquoted(&cell[..len], Dialect::Csv);
+                    assert_eq!(width, len, "{padded:?}");
+                    assert_eq!(Code::parse(&cell).map(|code| code as u64), Ok(code), "{padded:?}");
+                }
+            }
         }
     }
 }
