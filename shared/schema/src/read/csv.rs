@@ -216,7 +216,8 @@ impl<R: Read> DelimitedRows<R> {
             judge(bytes, &self.cells, self.dialect, line, table)
         } else {
             let (cells, columns) = (self.cells.len(), table.columns.len());
-            table.bad_row(line, format!("the row has {cells} cells, the header has {columns}"));
+            let plural = if cells == 1 { "" } else { "s" };
+            table.bad_row(line, format!("the row has {cells} cell{plural}, the header has {columns}"));
             None
         };
         self.source.consume(whole, lines);
