@@ -1,5 +1,6 @@
 //! Predictions as a page: on the server, or as a file of its own.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::io::Read;
 
@@ -30,6 +31,20 @@ struct ResultPage<'a> {
     shown: usize,
     output_columns: [&'static str; 3],
     rows: Lossless<'a>,
+}
+
+/// A count with commas between groups of three digits: `11,055`.
+pub(crate) fn grouped(count: impl Borrow<u64>) -> String {
+    let count: &u64 = count.borrow();
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 impl ResultPage<'_> {
@@ -102,4 +117,18 @@ pub fn report_page(
     let root = BasePath::default();
     let frame = Page::new(&root, "Predictions").standalone();
     Ok(result_page(context, &scored, name, scored.written(), &frame))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn counts_are_grouped() {
+        for (count, expected) in
+            [(0, "0"), (999, "999"), (1000, "1,000"), (11_055, "11,055"), (1_234_567, "1,234,567")]
+        {
+            assert_eq!(grouped(count), expected);
+        }
+    }
 }
