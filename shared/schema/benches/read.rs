@@ -4,6 +4,8 @@
 //! what stands in their cells, and the ratio; the runs alternate in one process, and the median of each
 //! counts. An argument is another number of rows.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and stops when it fails")]
+
 use std::hint::black_box;
 use std::time::Instant;
 

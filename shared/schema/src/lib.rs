@@ -6,6 +6,7 @@
 
 mod code;
 mod feature;
+pub mod printout;
 pub mod read;
 mod record;
 mod vector;

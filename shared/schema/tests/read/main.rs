@@ -1,5 +1,7 @@
 //! The reader: every deviation that real files have, accepted or refused as documented.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic outside its test functions, too")]
+
 mod arff;
 mod csv;
 mod headers;
