@@ -34,6 +34,7 @@ pub mod impute;
 pub mod metrics;
 pub mod search;
 pub mod split;
+pub mod synthetic;
 pub mod train;
 
 // One family of classifiers a file.
