@@ -98,11 +98,8 @@ fn one_absent_column_is_missing_everywhere_and_named() {
 
 #[test]
 fn a_mistyped_column_is_absent_and_its_spelling_is_shown() {
-    let text = format!(
-        "{}\n{}\n",
-        KAGGLE.replace("IframeRedirection", "IframeRedirectio"),
-        format!("1,{}", ROWS[0])
-    );
+    let header = KAGGLE.replace("IframeRedirection", "IframeRedirectio");
+    let text = format!("{header}\n1,{}\n", ROWS[0]);
     let whole = read_csv(&text);
     assert_eq!(
         whole.report.warnings[0].message,
