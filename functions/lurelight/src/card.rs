@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use lurelight_model::{Calibration, Card, Estimate, Evaluation, Figures};
+use lurelight_model::{Calibration, Candidate, Card, Estimate, Evaluation, Figures, Metrics};
 
 use crate::failure::Failure;
 use crate::{model_file, output};
@@ -72,50 +72,67 @@ fn importance(card: &Card) -> String {
         .take(10)
         .map(|i| vec![i.feature.clone(), format!("{:+.4}", i.log_loss_increase)])
         .collect();
-    output::table(&["what the log-loss rises by when a feature is shuffled", ""], &rows, 1)
+    output::table(&["most important features", "log-loss rises by"], &rows)
 }
 
 /// The table of candidates, with the seconds that each took, where they are known.
 pub fn candidates(card: &Card, seconds: Option<&[f64]>) -> String {
-    let mut header = vec!["candidate", "parameters", "CV F1", "CV log-loss", "F1", "accuracy", "AUC", "log-loss"];
+    let mut header = vec!["candidate", "CV F1", "CV log-loss", "F1", "accuracy", "AUC", "log-loss"];
     header.extend(seconds.map(|_| "seconds"));
-    let row = |(i, candidate): (usize, &lurelight_model::Candidate)| {
+    let row = |(i, candidate): (usize, &Candidate)| {
         let Figures { f1, accuracy, roc_auc, log_loss, .. } = candidate.held_out;
-        let mut row = vec![candidate.family.to_string(), parameters(&candidate.parameters)];
+        let mut row = vec![candidate.family.to_string()];
         let cv = candidate.cross_validated;
         row.extend([cv.f1, cv.log_loss, f1, accuracy, roc_auc, log_loss].map(|value| format!("{value:.4}")));
         row.extend(seconds.and_then(|seconds| seconds.get(i)).map(|s| format!("{s:.1}")));
         row
     };
     let rows: Vec<Vec<String>> = card.candidates.iter().enumerate().map(row).collect();
-    output::table(&header, &rows, 2)
-        + "CV: means of the grouped cross-validation on folds 3 to 9, which choose. The others: on folds 0 to 2, which no\n\
-           model saw, at probability one half and not calibrated. Phishing is the positive class.\n"
+    let chosen = |candidate: &Candidate| {
+        let points = candidate.grid_points;
+        format!("{:20} {} (best of {points})\n", candidate.family, parameters(&candidate.parameters))
+    };
+    output::table(&header, &rows)
+        + "CV: means of the grouped cross-validation on folds 3 to 9, which chooses. The other figures: on folds 0\n\
+           to 2, which no model saw, at probability one half, not calibrated. Phishing is the positive class.\n\n"
+        + &card.candidates.iter().map(chosen).collect::<String>()
 }
 
 /// The champion on the folds that no model saw.
 pub fn held_out(card: &Card) -> String {
     let h = &card.held_out;
-    let row = |name: &str, e: &Evaluation| {
-        let m = &e.metrics;
-        let mut row = vec![name.to_owned(), e.rows.to_string(), e.distinct_vectors.to_string()];
-        row.extend([m.f1, m.precision, m.recall, m.accuracy, m.roc_auc, m.log_loss, m.ece].map(estimate));
-        row
+    let parts = [&h.decision, &h.report, &h.all];
+    let row = |name: &str, cell: &dyn Fn(&Evaluation) -> String| {
+        [name.to_owned()].into_iter().chain(parts.map(cell)).collect::<Vec<_>>()
     };
-    let header =
-        ["champion", "rows", "vectors", "F1", "precision", "recall", "accuracy", "AUC", "log-loss", "ECE"];
-    let rows =
-        [row("folds 0 and 1 (decide)", &h.decision), row("fold 2 (reported)", &h.report), row("folds 0 to 2", &h.all)];
-    output::table(&header, &rows, 1)
+    let metric =
+        |name: &str, metric: fn(&Metrics) -> Estimate| row(name, &|part| estimate(metric(&part.metrics)));
+    let rows = [
+        row("rows (distinct vectors)", &|part| format!("{} ({})", part.rows, part.distinct_vectors)),
+        metric("F1", |m| m.f1),
+        metric("precision", |m| m.precision),
+        metric("recall", |m| m.recall),
+        metric("accuracy", |m| m.accuracy),
+        metric("ROC-AUC", |m| m.roc_auc),
+        metric("PR-AUC", |m| m.pr_auc),
+        metric("log-loss", |m| m.log_loss),
+        metric("Brier score", |m| m.brier),
+        metric("calibration error", |m| m.ece),
+        row("  of a perfect model", &|part| format!("up to {:.4}", part.ece_null_p95)),
+        row("false positives", &|part| part.confusion.false_positives.to_string()),
+        row("false negatives", &|part| part.confusion.false_negatives.to_string()),
+    ];
+    let header = ["champion", "folds 0 and 1, deciding", "fold 2, reported", "folds 0 to 2"];
+    output::table(&header, &rows)
         + &format!(
-            "At the threshold {}, calibrated; below each figure its 95 % interval over distinct vectors. The calibration\n\
-             error of a perfect model would be {:.4} or less in 95 of 100 samples like folds 0 to 2.\n",
-            card.threshold, h.all.ece_null_p95
+            "At the threshold {}, calibrated; in brackets 95 % intervals over distinct vectors. A perfect model's\n\
+             calibration error stays below the value given in 95 of 100 samples.\n",
+            card.threshold
         )
 }
 
 fn estimate(e: Estimate) -> String {
-    format!("{:.4}\n{:.4}–{:.4}", e.value, e.low, e.high)
+    format!("{:.4} [{:.4}, {:.4}]", e.value, e.low, e.high)
 }
 
 /// Parameters in one line.

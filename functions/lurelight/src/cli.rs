@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::failure::Failure;
-use crate::{card, output, serve, train};
+use crate::{card, output, predict, sample, schema, serve, train};
 
 /// Tells phishing sites from legitimate ones, by 30 coded features of each site.
 #[derive(Debug, Parser)]
@@ -17,6 +17,8 @@ struct Cli {
 
 const AFTER_HELP: &str = "\
 First steps:
+  lurelight sample 1000 --out sites.csv     synthetic rows to try things on
+  lurelight predict sites.csv               judge them with the model compiled in
   lurelight train sites.csv                 train on labelled rows; writes model.lure and card.json
   lurelight card model.lure                 how good it is
   lurelight serve --model model.lure        the page and the API on http://127.0.0.1:9000
@@ -31,7 +33,10 @@ Exit codes:
 #[derive(Debug, Subcommand)]
 enum Command {
     Train(train::Args),
+    Predict(predict::Args),
     Serve(serve::Args),
+    Schema(schema::Args),
+    Sample(sample::Args),
     Card(card::Args),
 }
 
@@ -39,7 +44,10 @@ enum Command {
 pub fn run() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Train(args) => train::run(&args),
+        Command::Predict(args) => predict::run(&args),
         Command::Serve(args) => serve::run(args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Sample(args) => sample::run(&args),
         Command::Card(args) => card::run(&args),
     };
     match done {

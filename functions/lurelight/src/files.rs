@@ -21,13 +21,18 @@ pub struct Input {
     pub bar: ProgressBar,
 }
 
+/// A file's name in a message.
+pub fn name(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
+}
+
 /// Opens a file, or standard input for `-`.
 ///
 /// # Errors
 ///
 /// Where it cannot be read, with its name.
 pub fn open(path: &Path) -> anyhow::Result<Input> {
-    let name = path.display();
+    let name = name(path);
     let (mut reader, length): (Box<dyn Read>, _) = if path == Path::new("-") {
         (Box::new(stdin()), None)
     } else {
@@ -42,7 +47,11 @@ pub fn open(path: &Path) -> anyhow::Result<Input> {
         Some(format) => format,
         None => {
             let mut first = Vec::new();
-            reader.by_ref().take(4096).read_to_end(&mut first).with_context(|| format!("{name} cannot be read"))?;
+            reader
+                .by_ref()
+                .take(4096)
+                .read_to_end(&mut first)
+                .with_context(|| format!("{name} cannot be read"))?;
             let format = Format::from_first_bytes(&first);
             reader = Box::new(std::io::Cursor::new(first).chain(reader));
             format
@@ -100,7 +109,9 @@ impl Aside {
             .prefix(".lurelight-")
             .suffix(".tmp")
             .tempfile_in(folder)
-            .with_context(|| format!("{} cannot be written: no file can be made in {}", place.display(), folder.display()))?;
+            .with_context(|| {
+                format!("{} cannot be written: no file can be made in {}", place.display(), folder.display())
+            })?;
         Ok(Aside { file, place: place.to_owned() })
     }
 

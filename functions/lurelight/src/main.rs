@@ -6,9 +6,13 @@ mod failure;
 mod files;
 mod model_file;
 mod output;
+mod predict;
 mod progress;
+mod sample;
+mod schema;
 mod serve;
 mod train;
+mod verdicts;
 
 use std::process::ExitCode;
 

@@ -19,7 +19,10 @@ pub fn say(line: &str) {
 /// Where it cannot be written; [`is_broken_pipe`] tells whether the reader just left.
 pub fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).context("standard output cannot be written")
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .context("standard output cannot be written")
 }
 
 /// Whether the reader of standard output left before the end.
@@ -30,16 +33,19 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-/// A table without lines, its columns as wide as they need to be; all but the first `left` are numbers.
-pub fn table(header: &[&str], rows: &[Vec<String>], left: usize) -> String {
+/// A table without lines, its columns as wide as they need to be; all but the first are numbers.
+pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     let mut table = Table::new();
-    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(header.to_vec());
+    table
+        .load_style(NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(header.to_vec());
     for row in rows {
         table.add_row(row.clone());
     }
     for (i, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
-        if i >= left {
+        if i > 0 {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
@@ -50,7 +56,7 @@ pub fn table(header: &[&str], rows: &[Vec<String>], left: usize) -> String {
 /// Says on standard error which rows of a file were left out and what else was noticed.
 pub fn say_report(path: &std::path::Path, report: &lurelight_schema::read::Report) {
     const SHOWN: usize = 10;
-    let name = path.display();
+    let name = crate::files::name(path);
     for warning in &report.warnings {
         say(&format!("{name}: warning: {}", warning.message));
     }

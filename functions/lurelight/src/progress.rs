@@ -82,3 +82,10 @@ fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
     bar.enable_steady_tick(Duration::from_millis(100));
     bar
 }
+
+/// A bar over rows to be made.
+pub fn rows(count: u64) -> ProgressBar {
+    let bar = styled(ProgressBar::new(count), "{msg:34} {bar:30} {human_pos}/{human_len} {eta}");
+    bar.set_message("making rows");
+    bar
+}

@@ -61,7 +61,9 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let options = TrainOptions {
         seed: args.seed,
         cv_folds: args.cv_folds.into(),
-        threshold: args.max_false_positive_rate.map_or(ThresholdRule::BestF1, ThresholdRule::MaxFalsePositiveRate),
+        threshold: args
+            .max_false_positive_rate
+            .map_or(ThresholdRule::BestF1, ThresholdRule::MaxFalsePositiveRate),
         ..TrainOptions::default()
     };
     let progress = TrainingProgress::new();
@@ -114,8 +116,11 @@ fn read_all(paths: &[PathBuf]) -> Result<(Vec<Record>, Vec<Report>), Failure> {
 
 fn text(training: &Training, seconds: &[f64], args: &Args) -> String {
     let card = &training.card;
-    let failed: String =
-        training.failed.iter().map(|(family, error)| format!("{family} could not be fitted: {error}\n")).collect();
+    let failed: String = training
+        .failed
+        .iter()
+        .map(|(family, error)| format!("{family} could not be fitted: {error}\n"))
+        .collect();
     format!(
         "{}{failed}\n{}\n{}\n{}\n",
         card::candidates(card, Some(seconds)),
@@ -184,7 +189,13 @@ struct SummaryCandidate<'a> {
 }
 
 impl<'a> Summary<'a> {
-    fn new(training: &'a Training, reports: &'a [Report], seconds: &[f64], out: &Path, card_path: &Path) -> Self {
+    fn new(
+        training: &'a Training,
+        reports: &'a [Report],
+        seconds: &[f64],
+        out: &Path,
+        card_path: &Path,
+    ) -> Self {
         let card = &training.card;
         Summary {
             champion: Champion {

@@ -152,15 +152,15 @@ pub fn grid(family: Family) -> Vec<Estimator> {
                 Estimator::RandomForest(RandomForestParams { n_estimators, ..Default::default() })
             })
             .to_vec(),
-        Family::GradientBoosting => pairs(&[0.1, 0.2], &[128, 256, 512])
-            .flat_map(|(learning_rate, n_estimators)| {
-                [6, 10].map(|max_depth| {
+        // Chosen on folds 3 to 9: drawing a third of the features at each split lowers the log-loss at every
+        // depth and number of trees, and more or deeper trees than these raise it again.
+        Family::GradientBoosting => pairs(&[128, 256], &[0.8, 1.0])
+            .flat_map(|(n_estimators, subsample)| {
+                [Some(10), None].map(|max_features| {
                     let default = GradientBoostingParams::default();
-                    let limits = Limits { max_depth: Some(max_depth), ..default.limits };
-                    let subsample = 0.8;
+                    let limits = Limits { max_features, ..default.limits };
                     Estimator::GradientBoosting(GradientBoostingParams {
                         n_estimators,
-                        learning_rate,
                         subsample,
                         limits,
                         ..default

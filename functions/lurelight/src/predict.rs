@@ -1,0 +1,196 @@
+//! `lurelight predict`.
+
+use std::io::{self, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow};
+use lurelight_model::Model;
+use lurelight_schema::Label;
+use lurelight_schema::read::{LabelUse, Limits, ReadError, ReadOptions, Reader, Report};
+use predict::{Context, Error};
+
+use crate::failure::Failure;
+use crate::files::{self, Aside, Input};
+use crate::verdicts::{CsvVerdicts, JsonVerdicts, Verdict, Verdicts};
+use crate::{output, serve};
+
+/// Judge the rows of a file: is the site legitimate, or is it phishing?
+///
+/// Reads CSV, ARFF, JSON and JSON Lines with the 30 features; `lurelight schema` shows them. Other columns are
+/// carried along in their order, and three are added: label (the word), probability (of phishing) and
+/// predicted_column (1.0 legitimate, 0.0 phishing). Rows that cannot be used are named on standard error
+/// and left out. CSV and JSON Lines of any length take the same little memory, also when they are piped.
+///
+/// Cells are written as they came, so a cell that a spreadsheet would take for a formula is one.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The rows; - is standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// How to write the verdicts
+    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    format: Format,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+    /// Where the verdicts go [default: standard output]; written aside, and there only when it is whole
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// The model that judges [default: the one compiled into this program]
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// The probability from which a row is called phishing, 0 to 1 [default: the model's own]
+    #[arg(long, value_name = "PROBABILITY", value_parser = probability)]
+    threshold: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Format {
+    /// The input's columns and the verdict
+    Csv,
+    /// The object that the API answers with
+    Json,
+    /// A page of its own, with all rows
+    Html,
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
+        _ => Err("a number from 0 to 1 is needed".to_owned()),
+    }
+}
+
+/// Judges and writes.
+pub fn run(args: &Args) -> Result<(), Failure> {
+    let context = serve::context(args.model.clone())?;
+    match &args.out {
+        None => {
+            let mut stdout = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+            judge(args, &context, &mut stdout)?;
+            stdout.flush().context("standard output cannot be written")?;
+        }
+        Some(path) => {
+            let mut aside = BufWriter::with_capacity(1 << 16, Aside::new(path)?);
+            judge(args, &context, &mut aside)?;
+            let aside = aside.into_inner().map_err(|error| anyhow!(error.into_error()))?;
+            aside.finish()?;
+        }
+    }
+    Ok(())
+}
+
+fn judge(args: &Args, context: &Context, out: &mut dyn Write) -> Result<(), Failure> {
+    let input = files::open(&args.file)?;
+    let format = if args.json { Format::Json } else { args.format };
+    let bar = input.bar.clone();
+    let judged = match format {
+        Format::Csv => stream(args, context, input, &mut CsvVerdicts::new(out)),
+        Format::Json => stream(args, context, input, &mut JsonVerdicts::new(out)),
+        Format::Html => page(args, context, input, out),
+    };
+    bar.finish_and_clear();
+    let name = files::name(&args.file);
+    judged.map_err(|stopped| match stopped {
+        // A file that cannot be read to its end is no matter of its rows.
+        Stopped::Read(error @ ReadError::Io { .. }) => {
+            Failure::Other(anyhow!(error).context(format!("{name} cannot be read")))
+        }
+        Stopped::Read(error) => Failure::Rows(anyhow!(error).context(format!("{name} cannot be judged"))),
+        Stopped::Write(error) => Failure::Other(anyhow!(error).context("the verdicts cannot be written")),
+    })
+}
+
+/// Why judging ended early.
+enum Stopped {
+    Read(ReadError),
+    Write(io::Error),
+}
+
+impl From<ReadError> for Stopped {
+    fn from(error: ReadError) -> Stopped {
+        Stopped::Read(error)
+    }
+}
+
+impl From<io::Error> for Stopped {
+    fn from(error: io::Error) -> Stopped {
+        Stopped::Write(error)
+    }
+}
+
+/// What came of the rows.
+pub struct Counts {
+    /// Rows called phishing.
+    pub phishing: u64,
+    /// Rows called legitimate.
+    pub legitimate: u64,
+    /// Rows that came with a label.
+    pub labelled: u64,
+    /// Those whose label the verdict agrees with.
+    pub agreeing: u64,
+    /// Errors of rows, and warnings.
+    pub report: Report,
+}
+
+/// Judges row by row.
+fn stream(args: &Args, context: &Context, input: Input, verdicts: &mut impl Verdicts) -> Result<(), Stopped> {
+    let threshold = args.threshold.unwrap_or(context.model().threshold());
+    let mut reader = Reader::new(input.bytes, input.format, read_options(context))?;
+    verdicts.begin(reader.columns(), &context.info(), threshold);
+    let mut counts =
+        Counts { phishing: 0, legitimate: 0, labelled: 0, agreeing: 0, report: Report::default() };
+    while let Some(row) = reader.next_row()? {
+        let probability = context.probability(row.vector);
+        let label = Model::label_at(probability, threshold);
+        match label {
+            Label::Phishing => counts.phishing += 1,
+            Label::Legitimate => counts.legitimate += 1,
+        }
+        if let Some(given) = row.label {
+            counts.labelled += 1;
+            counts.agreeing += u64::from(given == label);
+        }
+        verdicts.row(&row, Verdict { label, probability })?;
+    }
+    counts.report = reader.finish()?;
+    verdicts.end(&counts)?;
+    input.bar.finish_and_clear();
+    say(&args.file, context, threshold, &counts);
+    Ok(())
+}
+
+/// Files have no limit but the disk's; what one row or one JSON text may take in memory stays bounded.
+fn read_options(context: &Context) -> ReadOptions {
+    ReadOptions {
+        limits: Limits { bytes: u64::MAX, rows: u64::MAX, json_bytes: 1 << 28, ..Limits::default() },
+        known_codes: *context.model().known_codes(),
+        ..ReadOptions::new(LabelUse::Optional)
+    }
+}
+
+fn say(path: &Path, context: &Context, threshold: f64, counts: &Counts) {
+    output::say_report(path, &counts.report);
+    let Counts { phishing, legitimate, labelled, agreeing, .. } = *counts;
+    let agreement = if labelled > 0 {
+        format!("; {agreeing} of {labelled} labels in the file agree")
+    } else {
+        String::new()
+    };
+    output::say(&format!(
+        "{}: {phishing} phishing, {legitimate} legitimate by model {} at threshold {threshold}{agreement}",
+        files::name(path),
+        context.version(),
+    ));
+}
+
+/// Judges into a page, which is made in memory.
+fn page(args: &Args, context: &Context, input: Input, out: &mut dyn Write) -> Result<(), Stopped> {
+    let name = args.file.file_name().map(|name| name.to_string_lossy().into_owned());
+    let bytes: Box<dyn Read> = Box::new(input.bytes);
+    match predict::report_page(context, bytes, name.as_deref(), input.format, args.threshold) {
+        Ok(page) => Ok(out.write_all(page.as_bytes())?),
+        Err(Error::Read(error)) => Err(Stopped::Read(error)),
+        Err(error) => Err(Stopped::Write(io::Error::other(error))),
+    }
+}
