@@ -120,8 +120,8 @@ fn read_problem(error: &ReadError) -> Problem {
         | ReadError::NoHeader { line }
         | ReadError::Limit { line, .. }
         | ReadError::OpenQuote { line }
-        | ReadError::Arff { line, .. } => problem.line(*line),
-        ReadError::Json { line, column, .. } => problem.line(*line).column(column.to_string()),
+        | ReadError::Arff { line, .. }
+        | ReadError::Json { line, .. } => problem.line(*line),
         ReadError::Twice { name, first_header, second_header, .. } => {
             problem.column(*name).columns(vec![first_header.clone(), second_header.clone()])
         }

@@ -53,14 +53,17 @@ impl Default for Limits {
 
 /// Puts the edge around a function's routes, and adds the stylesheet and an answer for unknown addresses.
 pub fn protect(routes: Router, limits: Limits) -> Router {
-    routes
+    let inside = routes
         .route(layout::STYLESHEET_PATH, get(layout::stylesheet))
         .fallback(layout::not_found)
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, limits.handler))
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(limits, body::read_whole))
         .layer(CsrfLayer::new().with_rejection_response(|_| cross_site().into_response()))
-        .layer(CatchPanicLayer::custom(panicked))
+        .layer(CatchPanicLayer::custom(panicked));
+    // A router writes `Allow` behind its own layers, so that what reads it has to stand around the router.
+    Router::new()
+        .fallback_service(inside)
         .layer(from_fn_with_state(limits, finish))
         .layer(from_fn(security_headers))
 }

@@ -1,0 +1,38 @@
+//! The built program over HTTP: every resource and verb, and everything that it refuses.
+//!
+//! No part of it may be absent, but one server answers most tests, and it has to be stopped at the end.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test reports by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bad_input;
+mod edge;
+mod pages;
+mod predictions;
+mod program;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Trial};
+
+use support::Server;
+
+type Case = (&'static str, fn(&Server));
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let server = Arc::new(Server::start(&[]));
+    let cases = [pages::CASES, predictions::CASES, bad_input::CASES, edge::CASES, program::CASES];
+    let trials = cases.into_iter().flatten().map(|&(name, case)| {
+        let server = Arc::clone(&server);
+        Trial::test(name, move || {
+            case(&server);
+            Ok(())
+        })
+    });
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    drop(server);
+    conclusion.exit_code()
+}

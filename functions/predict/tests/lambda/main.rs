@@ -1,0 +1,296 @@
+//! The built program as a Lambda function: recorded API Gateway events through `cargo lambda`'s Runtime API.
+//!
+//! `cargo lambda watch --only-lambda-apis` starts the Runtime API alone; the function is the program that cargo
+//! built for this test, started with the variables that Lambda sets. Nothing is built twice.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test reports by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use libtest_mimic::{Arguments, Trial};
+use serde_json::{Value, json};
+
+use support::{Answer, PATIENCE, gunzip, post_to, sites};
+
+/// An answer's event may be this large, in bytes of JSON.
+const LAMBDA_LIMIT_BYTES: usize = 6_291_456;
+
+type Case = (&'static str, fn(&Function));
+
+const CASES: &[Case] = &[
+    ("lambda::v1_home_links_below_the_stage", v1_home),
+    ("lambda::v1_multipart_by_cargo_lambda_invoke", v1_multipart),
+    ("lambda::v1_custom_domain_with_mapping", v1_custom_domain),
+    ("lambda::v1_cross_site_is_refused", v1_cross_site),
+    ("lambda::v2_csv_in_base64_with_stage_and_query", v2_csv),
+    ("lambda::v2_text_that_is_not_base64", v2_text),
+    ("lambda::v2_multipart_gzipped", v2_multipart),
+    ("lambda::v2_custom_domain_leaves_the_stage_out", v2_custom_domain),
+    ("lambda::function_url", function_url),
+    ("lambda::plain_answer_is_cut_to_the_limit", plain_answer_is_cut),
+    ("lambda::gzipped_answer_is_whole", gzipped_answer_is_whole),
+    ("lambda::problems_are_events_too", problems),
+];
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let tool = cargo_lambda();
+    let function = tool.as_deref().filter(|_| !arguments.list).map(|tool| Arc::new(Function::start(tool)));
+    let trials = CASES.iter().map(|&(name, case)| {
+        let function = function.clone();
+        Trial::test(name, move || {
+            case(&function.expect("it was started"));
+            Ok(())
+        })
+        .with_ignored_flag(tool.is_none())
+        .with_kind(if tool.is_none() {
+            "no cargo-lambda: run scripts/tools cargo-lambda"
+        } else {
+            ""
+        })
+    });
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    drop(function);
+    conclusion.exit_code()
+}
+
+/// Where scripts/tools installs it.
+fn cargo_lambda() -> Option<PathBuf> {
+    let tool = support::cache().join("cargo-lambda/bin/cargo-lambda");
+    tool.is_file().then_some(tool)
+}
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The Runtime API and the function that polls it; both stopped when dropped.
+struct Function {
+    tool: PathBuf,
+    address: SocketAddr,
+    runtime: Child,
+    program: Child,
+}
+
+impl Function {
+    fn start(tool: &Path) -> Function {
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let runtime = Command::new(tool)
+            .args(["lambda", "watch", "--only-lambda-apis", "--invoke-address", "127.0.0.1", "--invoke-port"])
+            .arg(address.port().to_string())
+            .current_dir(workspace())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let started = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            assert!(started.elapsed() < PATIENCE, "cargo lambda watch does not listen");
+            sleep(Duration::from_millis(20));
+        }
+        let program = Command::new(env!("CARGO_BIN_EXE_predict"))
+            .env("AWS_LAMBDA_RUNTIME_API", format!("http://{address}/.rt/predict"))
+            .env("AWS_LAMBDA_FUNCTION_NAME", "predict")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+            .env("LURELIGHT_LOG", "error")
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        Function { tool: tool.to_owned(), address, runtime, program }
+    }
+
+    /// Invokes with an event, and gives the answer's event with its size in bytes.
+    fn invoke(&self, event: &Value) -> (Value, usize) {
+        let path = "/2015-03-31/functions/predict/invocations";
+        let answer: Answer =
+            post_to(self.address, path, "application/json", event.to_string()).send().expect(200);
+        (answer.json(), answer.body.len())
+    }
+
+    fn answer_to(&self, name: &str) -> Value {
+        self.invoke(&event(name)).0
+    }
+}
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        for child in [&mut self.program, &mut self.runtime] {
+            let _already_gone = child.kill();
+            let _reaped = child.wait();
+        }
+    }
+}
+
+/// A recorded event of infra/events.
+fn event(name: &str) -> Value {
+    let path = event_file(name);
+    serde_json::from_slice(&fs::read(&path).unwrap())
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn event_file(name: &str) -> PathBuf {
+    workspace().join("infra/events").join(format!("{name}.json"))
+}
+
+/// A header of an answer, wherever the event's version keeps it.
+fn header<'a>(answer: &'a Value, name: &str) -> Option<&'a str> {
+    answer["headers"][name].as_str().or_else(|| answer["multiValueHeaders"][name][0].as_str())
+}
+
+/// The body as a client gets it from API Gateway, ungzipped.
+fn body(answer: &Value) -> String {
+    let text = answer["body"].as_str().unwrap_or_default();
+    if answer["isBase64Encoded"] != true {
+        return text.to_owned();
+    }
+    let bytes = BASE64.decode(text).unwrap();
+    if header(answer, "content-encoding") == Some("gzip") {
+        gunzip(&bytes)
+    } else {
+        String::from_utf8(bytes).unwrap()
+    }
+}
+
+#[track_caller]
+fn has(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "no {part:?} in {text}");
+    }
+}
+
+fn v1_home(function: &Function) {
+    let answer = function.answer_to("predict-v1-home");
+    assert_eq!((&answer["statusCode"], &answer["isBase64Encoded"]), (&json!(200), &json!(true)));
+    assert_eq!(header(&answer, "content-encoding"), Some("gzip"));
+    has(
+        &body(&answer),
+        &["action=\"/prod/predict\"", "href=\"/prod/sample.csv\"", "href=\"/prod/assets/style-"],
+    );
+}
+
+fn v1_multipart(function: &Function) {
+    let output = Command::new(&function.tool)
+        .args([
+            "lambda",
+            "invoke",
+            "--invoke-address",
+            "127.0.0.1",
+            "--invoke-port",
+            &function.address.port().to_string(),
+        ])
+        .arg("--data-file")
+        .arg(event_file("predict-v1-multipart"))
+        .arg("predict")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["statusCode"], 200);
+    // Both places of headers would make API Gateway send each twice.
+    assert_eq!(answer["headers"], json!({}));
+    assert_eq!(header(&answer, "content-type"), Some("text/html; charset=utf-8"));
+    has(
+        &body(&answer),
+        &["dataframe table table-striped", "Result for sites.csv", "site-03.example", "href=\"/prod/\""],
+    );
+}
+
+fn v1_custom_domain(function: &Function) {
+    let answer = function.answer_to("predict-v1-custom-domain");
+    assert_eq!((&answer["statusCode"], &answer["isBase64Encoded"]), (&json!(200), &json!(false)));
+    has(&body(&answer), &["Model card", "href=\"/sec/\"", "href=\"/sec/assets/style-"]);
+}
+
+fn v1_cross_site(function: &Function) {
+    let answer = function.answer_to("predict-v1-cross-site");
+    assert_eq!(answer["statusCode"], 403);
+    has(&body(&answer), &["Refused: sent from another site"]);
+}
+
+fn v2_csv(function: &Function) {
+    let answer = function.answer_to("predict-v2-csv");
+    assert_eq!((&answer["statusCode"], &answer["isBase64Encoded"]), (&json!(200), &json!(false)));
+    assert_eq!(header(&answer, "content-type"), Some("application/json"));
+    let value: Value = serde_json::from_str(&body(&answer)).unwrap();
+    assert_eq!((&value["threshold"], &value["summary"]["used"]), (&json!(0.8), &json!(3)));
+}
+
+fn v2_text(function: &Function) {
+    let answer = function.answer_to("predict-v2-text");
+    assert_eq!(answer["statusCode"], 200);
+    let text = body(&answer);
+    assert_eq!(text.lines().count(), 4);
+    assert!(text.lines().next().unwrap().ends_with(",label,probability,predicted_column"));
+}
+
+fn v2_multipart(function: &Function) {
+    let answer = function.answer_to("predict-v2-multipart");
+    assert_eq!((&answer["statusCode"], &answer["isBase64Encoded"]), (&json!(200), &json!(true)));
+    has(&body(&answer), &["dataframe table table-striped", "href=\"/\""]);
+}
+
+fn v2_custom_domain(function: &Function) {
+    let answer = function.answer_to("predict-v2-custom-domain");
+    assert_eq!(answer["statusCode"], 200);
+    has(&body(&answer), &["action=\"/predict\""]);
+}
+
+fn function_url(function: &Function) {
+    let path = "/lambda-url/predict/predict";
+    let request = post_to(function.address, path, "text/csv", sites(2)).accept("application/json");
+    assert_eq!(request.send().expect(200).json()["summary"]["used"], 2);
+}
+
+/// An event with many rows, some 3 MB of CSV.
+fn large(accept: &str, gzip: bool) -> Value {
+    let mut event = event("predict-v2-csv");
+    event["body"] = BASE64.encode(sites(40_000)).into();
+    event["headers"]["accept"] = accept.into();
+    if gzip {
+        event["headers"]["accept-encoding"] = "gzip".into();
+    }
+    event
+}
+
+fn plain_answer_is_cut(function: &Function) {
+    let (answer, bytes) = function.invoke(&large("text/html", false));
+    assert_eq!(answer["statusCode"], 200);
+    assert!((5_000_000..LAMBDA_LIMIT_BYTES).contains(&bytes), "{bytes} bytes");
+    let page = body(&answer);
+    let shown = page.matches("<tr><th>").count();
+    assert!(shown > 5_000 && shown < 40_000, "{shown} rows");
+    has(&page, &["of 40,000 are shown", &format!("<code>skip</code> set to <b>{shown}</b>"), "</html>"]);
+}
+
+fn gzipped_answer_is_whole(function: &Function) {
+    for accept in ["text/html", "application/json", "text/csv"] {
+        let (answer, bytes) = function.invoke(&large(accept, true));
+        assert_eq!((&answer["statusCode"], &answer["isBase64Encoded"]), (&json!(200), &json!(true)));
+        assert!(bytes < LAMBDA_LIMIT_BYTES, "{bytes} bytes");
+        assert_eq!(header(&answer, "lurelight-rows-shown"), Some("40000"), "{accept}");
+        assert_eq!(header(&answer, "link"), None);
+    }
+}
+
+fn problems(function: &Function) {
+    let mut event = event("predict-v2-csv");
+    event["body"] = BASE64.encode("\u{89}PNG").into();
+    let answer = function.invoke(&event).0;
+    assert!(answer["statusCode"] == 422 || answer["statusCode"] == 415, "{answer}");
+    assert_eq!(header(&answer, "content-type"), Some("application/problem+json"));
+    assert_eq!(answer["isBase64Encoded"], false);
+    event["rawPath"] = "/prod/none".into();
+    event["requestContext"]["http"]["path"] = "/prod/none".into();
+    assert_eq!(function.invoke(&event).0["statusCode"], 404);
+}
