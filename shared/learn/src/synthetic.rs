@@ -88,7 +88,6 @@ impl Statistics {
     }
 
     /// Records without end, the same for the same seed.
-    #[must_use]
     pub fn generate(&self, seed: u64) -> impl Iterator<Item = Record> + use<'_> {
         let mut random = stream(seed, &[STREAM]);
         std::iter::repeat_with(move || self.draw(&mut random))

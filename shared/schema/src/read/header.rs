@@ -22,8 +22,8 @@ pub enum Role {
     Feature(Feature),
     /// The label: `Result`, `class`.
     Label,
-    /// An earlier prediction: `predicted_column`, and `label` and `probability` beside it. Output replaces
-    /// it.
+    /// An earlier prediction: `predicted_column`, and `label` and `probability` right before it. Output
+    /// replaces it.
     PreviousPrediction,
     /// Anything else, an index column for one. Output carries it along.
     Carried,
@@ -59,12 +59,13 @@ pub(super) fn role(header: &str) -> Role {
 pub(super) fn resolve(headers: Vec<String>) -> Vec<Column> {
     let mut columns: Vec<Column> =
         headers.into_iter().map(|name| Column { role: role(&name), name }).collect();
-    // Our own output has these two beside the old name.
-    if columns.iter().any(|column| column.role == Role::PreviousPrediction) {
-        for column in &mut columns {
-            if column.role == Role::Carried && matches!(&*normalised(&column.name), "label" | "probability") {
-                column.role = Role::PreviousPrediction;
-            }
+    // Our own output has two more columns in front of the old name; elsewhere they are somebody else's.
+    for at in 2..columns.len() {
+        let [label, probability, previous] = &mut columns[at - 2..=at] else { continue };
+        let ours = normalised(&label.name) == "label" && normalised(&probability.name) == "probability";
+        if previous.role == Role::PreviousPrediction && ours {
+            label.role = Role::PreviousPrediction;
+            probability.role = Role::PreviousPrediction;
         }
     }
     columns

@@ -62,7 +62,10 @@ fn an_old_prediction_is_known_and_never_a_label() {
     assert_eq!(ours[0], Role::Carried);
     let seed = roles(&format!("{names},predicted_column"));
     assert_eq!(seed[30], Role::PreviousPrediction);
-    // Without the old name beside it, such a column is somebody else's.
+    // Somebody's own column of that name stays, and so does any without the old name behind it.
+    let both = roles(&format!("label,{names},label,probability,predicted_column"));
+    assert_eq!(both[0], Role::Carried);
+    assert_eq!(both[31..], [Role::PreviousPrediction; 3]);
     assert_eq!(roles(&format!("{names},label,probability,prediction"))[30..], [Role::Carried; 3]);
 }
 
