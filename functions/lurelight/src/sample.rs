@@ -90,7 +90,7 @@ fn statistics(path: &Path) -> anyhow::Result<Statistics> {
 }
 
 fn count(path: &Path) -> Result<Statistics, Failure> {
-    let name = path.display();
+    let name = files::name(path);
     let input = files::open(path)?;
     let bar = input.bar.clone();
     let read = read_records(input.bytes, input.format, ReadOptions::new(LabelUse::Required));
