@@ -1,0 +1,102 @@
+//! The golden artifact of format version 1: what was written once can be read for ever.
+//!
+//! Until the first release the format stays 1 and may change; then `LURELIGHT_BLESS=1 cargo test -p lurelight-model`
+//! writes the golden file anew.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use lurelight_model::{
+    Artifact, Calibration, Classifier, Imputer, LogisticRegression, Model, ModelParts, Split, TreeNode, Trees,
+};
+use lurelight_schema::{Code, CodeSet, FEATURE_COUNT, Feature, FeatureVector};
+
+/// One model of each classifier, calibration and imputer that the format can carry.
+fn models() -> Vec<(&'static str, Model)> {
+    let split = |f: usize, codes: u8| {
+        TreeNode::Split(Split { feature: Feature::ALL[f], left: CodeSet::from_bits(codes) })
+    };
+    let shares = [
+        vec![
+            split(7, 0b1001),
+            TreeNode::Leaf(0.875),
+            split(13, 0b0011),
+            TreeNode::Leaf(0.5),
+            TreeNode::Leaf(0.0625),
+        ],
+        vec![split(29, 0b0100), TreeNode::Leaf(0.25), TreeNode::Leaf(0.75)],
+    ];
+    let steps = vec![split(0, 0b1110), TreeNode::Leaf(-1.5), TreeNode::Leaf(0.625)];
+    let trees = |trees: &[Vec<TreeNode>]| Trees::new(trees).unwrap();
+    let platt = Calibration::Platt { slope: 0.75, intercept: -0.125 };
+    let linear =
+        LogisticRegression { intercept: -0.5, coefficients: std::array::from_fn(|i| 0.125 * i as f64 - 2.0) };
+    let table = [
+        ("logistic regression", Classifier::LogisticRegression(linear), platt),
+        ("decision tree", Classifier::DecisionTree(trees(&shares[..1])), Calibration::None),
+        ("random forest", Classifier::RandomForest(trees(&shares)), platt),
+        (
+            "gradient boosting",
+            Classifier::GradientBoosting { base: 0.25, trees: trees(&[steps]) },
+            Calibration::None,
+        ),
+    ];
+    let model = |(name, classifier, calibration)| {
+        let imputer = matches!(classifier, Classifier::LogisticRegression(_))
+            .then(|| Imputer::MostFrequent(std::array::from_fn(|i| i as i8 % 3 - 1)));
+        let known_codes = Feature::ALL.map(Feature::codes);
+        (
+            name,
+            Model::new(ModelParts { known_codes, imputer, classifier, calibration, threshold: 0.4375 })
+                .unwrap(),
+        )
+    };
+    table.into_iter().map(model).collect()
+}
+
+/// Rows that reach every leaf, and one without any value.
+fn rows() -> [FeatureVector; 4] {
+    let all = |code| FeatureVector::new(&[code; FEATURE_COUNT]);
+    [all(Code::Minus), all(Code::Zero), all(Code::Plus), FeatureVector::MISSING]
+}
+
+fn golden_path(name: &str) -> std::path::PathBuf {
+    let file = format!("tests/golden/format-1-{}.lure", name.replace(' ', "-"));
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
+}
+
+#[test]
+fn artifacts_of_format_1_are_read_and_written_as_ever() {
+    for (name, model) in models() {
+        let artifact = Artifact::new(model).unwrap();
+        if std::env::var_os("LURELIGHT_BLESS").is_some() {
+            std::fs::write(golden_path(name), artifact.to_bytes()).unwrap();
+        }
+        let golden = std::fs::read(golden_path(name)).unwrap();
+        assert!(artifact.to_bytes() == golden, "{name} is written in other bytes than before");
+        assert_eq!(Artifact::from_bytes(&golden).unwrap(), artifact, "{name}");
+    }
+}
+
+#[test]
+fn golden_artifacts_score_as_ever() {
+    // Worked out by hand from the models above, with Python's math.exp.
+    let expected = [
+        (
+            "logistic regression",
+            [0.9763105287006254, 0.3775406687981454, 0.008847355082930384, 0.798186777739621],
+        ),
+        ("decision tree", [0.875, 0.5, 0.0625, 0.875]),
+        ("random forest", [0.7260658176680627, 0.5641738978099268, 0.19943981293637073, 0.7260658176680627]),
+        (
+            "gradient boosting",
+            [0.7057850278370112, 0.22270013882530884, 0.22270013882530884, 0.22270013882530884],
+        ),
+    ];
+    for (name, probabilities) in expected {
+        let artifact = Artifact::from_bytes(&std::fs::read(golden_path(name)).unwrap()).unwrap();
+        for (row, probability) in rows().into_iter().zip(probabilities) {
+            let ours = artifact.model().probability(row);
+            assert!((ours - probability).abs() < 1e-12, "{name} on {row:?}: {ours}, {probability} expected");
+        }
+    }
+}
