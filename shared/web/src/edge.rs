@@ -198,3 +198,54 @@ async fn security_headers(request: Request, next: Next) -> Response {
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::header::ACCEPT;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn broken() -> &'static str {
+        panic!("out of order")
+    }
+
+    async fn asked(method: Method, path: &str, accept: &'static str) -> (StatusCode, HeaderMap, String) {
+        let routes = Router::new().route("/broken", get(broken)).route("/fine", get(|| async { "fine" }));
+        let mut request = Request::builder().method(method).uri(path).header(ACCEPT, accept);
+        if let Some(extensions) = request.extensions_mut() {
+            extensions.insert(BasePath::parse("/prod").unwrap());
+        }
+        let answer =
+            protect(routes, Limits::default()).oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let (parts, body) = answer.into_parts();
+        let body = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+        (parts.status, parts.headers, body)
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_500_that_does_not_say_why() {
+        let (status, headers, body) = asked(Method::GET, "/broken", "*/*").await;
+        assert_eq!(
+            (status, headers[CONTENT_TYPE].to_str().unwrap()),
+            (StatusCode::INTERNAL_SERVER_ERROR, "application/problem+json")
+        );
+        assert!(!body.contains("out of order"), "{body}");
+        let (status, headers, body) = asked(Method::GET, "/broken", "text/html").await;
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(headers[CONTENT_SECURITY_POLICY].to_str().unwrap().starts_with("default-src 'none'"));
+        assert!(body.contains("href=\"/prod/\"") && !body.contains("out of order"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn options_and_refusals_say_what_is_allowed() {
+        let (status, headers, body) = asked(Method::OPTIONS, "/fine", "*/*").await;
+        assert_eq!(
+            (status, headers[ALLOW].to_str().unwrap(), body.as_str()),
+            (StatusCode::NO_CONTENT, "GET,HEAD,OPTIONS", "")
+        );
+        let (status, headers, body) = asked(Method::PUT, "/fine", "*/*").await;
+        assert_eq!((status, headers[ALLOW].to_str().unwrap()), (StatusCode::METHOD_NOT_ALLOWED, "GET,HEAD"));
+        assert!(body.contains("/fine does not answer PUT; it answers GET,HEAD."), "{body}");
+    }
+}

@@ -1,5 +1,5 @@
 //! The pages in Chromium, driven by playwright-core: upload, table, download, without script, light and dark.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test reports by panicking")]
+#![expect(clippy::expect_used, reason = "a test reports by panicking")]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,7 +1,7 @@
 //! The built program over HTTP: every resource and verb, and everything that it refuses.
 //!
 //! No part of it may be absent, but one server answers most tests, and it has to be stopped at the end.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test reports by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
 
 #[path = "../support/mod.rs"]
 mod support;
