@@ -131,6 +131,11 @@ fn nearest(columns: &[Column], spellings: impl Iterator<Item = &'static str>) ->
             continue;
         }
         for spelling in &spellings {
+            // One edit a letter of difference, at least.
+            let (short, long) = (header.len().min(spelling.len()), header.len().max(spelling.len()));
+            if (short as f64) < LIKE * long as f64 {
+                continue;
+            }
             let like = strsim::normalized_damerau_levenshtein(&header, spelling);
             if like >= LIKE && best.is_none_or(|(most, _)| like > most) {
                 best = Some((like, &column.name));

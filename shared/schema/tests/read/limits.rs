@@ -141,3 +141,26 @@ fn a_failing_input_is_an_error_with_its_source() {
     assert_eq!(error.to_string(), format!("reading failed at byte {}", text.len()));
     assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "the disk is gone");
 }
+
+#[test]
+fn deep_nesting_takes_no_stack() {
+    let deep = |open: &str, close: &str| open.repeat(200_000) + "1" + &close.repeat(200_000);
+    for nested in [deep("[", "]"), deep("{\"a\":", "}"), "[".repeat(200_000), "{\"a\":".repeat(200_000)] {
+        for text in [nested.clone(), format!("[{nested}]"), format!("{{\"rows\":[{nested}]}}")] {
+            for format in [Format::Json, Format::JsonLines] {
+                assert_ne!(limited(Limits::default(), &text, format), "read");
+            }
+            assert_ne!(Format::from_first_bytes(text.as_bytes()), Format::Csv);
+        }
+    }
+}
+
+#[test]
+fn a_header_of_many_odd_names_is_refused_at_once() {
+    let names: Vec<String> = (0..1024).map(|i| format!("Domain_registration_size{i:04}")).collect();
+    let start = std::time::Instant::now();
+    let message = limited(Limits::default(), &(names.join(",") + "\n"), Format::Csv);
+    assert!(message.starts_with("30 of the 30 feature columns are not in the input"), "{message}");
+    // It takes some 20 ms; a second is far beyond what a busy machine adds.
+    assert!(start.elapsed().as_secs_f64() < 1.0, "{:?}", start.elapsed());
+}
