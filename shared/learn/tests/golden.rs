@@ -1,6 +1,6 @@
 //! Golden numbers from scikit-learn 1.9.1, made by `scripts/peers/golden.py`.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use lurelight_learn::metrics::{Ranking, Scored};
 use lurelight_learn::{Criterion, Dataset, DecisionTreeParams, Estimator, Limits, LogisticRegressionParams};

@@ -1,0 +1,141 @@
+//! The whole protocol on the UCI file, which `LURELIGHT_UCI_DATA` names (CSV or ARFF). Listed as ignored where
+//! the variable is not set.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::sync::OnceLock;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use lurelight_learn::search::CrossValidation;
+use lurelight_learn::split::{
+    DECISION_FOLDS, HELD_OUT_FOLDS, TRAINING_FOLDS, fold, fold_rows, in_folds, random_70_30,
+};
+use lurelight_learn::{Dataset, TrainOptions, Training, train};
+use lurelight_model::{Calibration, Family};
+use lurelight_schema::read::{Format, LabelUse, ReadOptions, read_records};
+use lurelight_schema::{Label, Record};
+
+fn main() {
+    let path = std::env::var("LURELIGHT_UCI_DATA").ok().filter(|path| !path.is_empty());
+    let ignored = path.is_none();
+    let trial = |name, test: fn(&[Record]) -> Result<(), Failed>| {
+        let path = path.clone().unwrap_or_default();
+        Trial::test(name, move || test(records(&path)?)).with_ignored_flag(ignored)
+    };
+    let trials = vec![
+        trial("the_hash_split_has_the_known_fold_sizes", fold_sizes),
+        trial("identical_vectors_never_stand_on_both_sides", no_leak),
+        trial("the_random_split_leaks_as_the_documents_say", random_split_leaks),
+        trial("the_champion_is_as_good_as_the_documents_say", champion),
+        trial("one_thread_and_many_make_the_same_bytes", same_bytes),
+        trial("another_seed_makes_another_model_of_the_same_quality", other_seed),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+fn records(path: &str) -> Result<&'static [Record], Failed> {
+    static RECORDS: OnceLock<Result<Vec<Record>, String>> = OnceLock::new();
+    let read = || {
+        let format = Format::from_file_name(path).ok_or("neither .csv nor .arff")?;
+        let file = File::open(path).map_err(|error| format!("{path}: {error}"))?;
+        let read = read_records(file, format, ReadOptions::new(LabelUse::Required));
+        read.map(|(records, _)| records).map_err(|error| error.to_string())
+    };
+    RECORDS.get_or_init(read).as_deref().map_err(Failed::from)
+}
+
+/// The training with default options, made once.
+fn training(records: &[Record]) -> Result<&'static Training, Failed> {
+    static TRAINING: OnceLock<Result<Training, String>> = OnceLock::new();
+    let made = || train(records, &TrainOptions::default(), &()).map_err(|error| error.to_string());
+    TRAINING.get_or_init(made).as_ref().map_err(Failed::from)
+}
+
+fn fold_sizes(records: &[Record]) -> Result<(), Failed> {
+    let data = Dataset::new(records);
+    assert_eq!(fold_rows(&data), [1041, 1168, 1075, 1074, 1078, 1195, 1075, 1123, 1107, 1119]);
+    let held_out = in_folds(&data, HELD_OUT_FOLDS);
+    assert_eq!(held_out.row_count(), 3284);
+    assert_eq!((1000 * held_out.count(Label::Phishing) / 3284), 459);
+    Ok(())
+}
+
+fn no_leak(records: &[Record]) -> Result<(), Failed> {
+    let data = Dataset::new(records);
+    let training = in_folds(&data, TRAINING_FOLDS);
+    let held_out: HashSet<_> = in_folds(&data, HELD_OUT_FOLDS).rows().iter().map(|row| row.vector).collect();
+    assert!(training.rows().iter().all(|row| !held_out.contains(&row.vector) && fold(row.vector) > 2));
+    assert_eq!(training.len() + held_out.len(), data.len());
+    // One fold a distinct vector, so no vector can be in two.
+    let cross_validation = CrossValidation::new(training.clone(), 3, 1);
+    assert_eq!(cross_validation.folds().len(), training.len());
+    Ok(())
+}
+
+fn random_split_leaks(records: &[Record]) -> Result<(), Failed> {
+    let (train, test) = random_70_30(records, 42);
+    let known: HashSet<_> = train.iter().map(|record| record.vector).collect();
+    let seen = test.iter().filter(|record| known.contains(&record.vector)).count() as f64 / test.len() as f64;
+    assert!((0.58..0.66).contains(&seen), "{seen}");
+    let card = &training(records)?.card;
+    assert!((card.random_split.seen_share - seen).abs() < 1e-6);
+    assert!((0.965..0.980).contains(&card.random_split.f1_legitimate), "{:?}", card.random_split);
+    Ok(())
+}
+
+fn champion(records: &[Record]) -> Result<(), Failed> {
+    let Training { card, failed, artifact } = training(records)?;
+    assert!(failed.is_empty());
+    assert_eq!(card.model, artifact.digest().to_string());
+    assert_eq!(card.candidates.len(), Family::ALL.len());
+    // scikit-learn 1.9.1's better one of forest and HistGradientBoosting reaches .9553 on these folds.
+    let champion = &card.candidates[0];
+    assert!(champion.held_out.f1 >= 0.9553 - 0.005, "{:?}", champion.held_out);
+    assert!(champion.held_out.roc_auc >= 0.99, "{:?}", champion.held_out);
+    // Better than the noise ceiling would be a leak.
+    assert!(card.candidates.iter().all(|candidate| candidate.held_out.accuracy < 0.9897));
+    assert!(card.candidates.iter().all(|candidate| candidate.held_out.f1 > 0.90));
+    // Linear models are for comparison here; trees must beat them, or something is wrong with the trees.
+    assert_ne!(card.family, Family::LogisticRegression);
+    let folds = (&card.held_out.decision, &card.held_out.report, &card.held_out.all);
+    assert_eq!((folds.0.rows, folds.1.rows, folds.2.rows), (2209, 1075, 3284));
+    assert_eq!(in_folds(&Dataset::new(records), DECISION_FOLDS).len() as u64, folds.0.distinct_vectors);
+    for evaluation in [folds.0, folds.1, folds.2] {
+        let c = evaluation.confusion;
+        let rows = c.true_positives + c.false_positives + c.false_negatives + c.true_negatives;
+        assert_eq!(rows, evaluation.rows);
+        let accuracy = evaluation.metrics.accuracy;
+        assert!(accuracy.low < accuracy.value && accuracy.value < accuracy.high);
+    }
+    if let Calibration::Platt { slope, .. } = card.calibration {
+        assert!((0.3..3.0).contains(&slope));
+    }
+    assert_eq!(card.importance.len(), 30);
+    assert_eq!(card.importance[0].feature, "SSLfinal_State");
+    Ok(())
+}
+
+fn same_bytes(records: &[Record]) -> Result<(), Failed> {
+    let many = training(records)?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
+    let one = pool.install(|| train(records, &TrainOptions::default(), &()))?;
+    assert!(one.artifact.to_bytes() == many.artifact.to_bytes());
+    assert_eq!(one.card, many.card);
+    // Nor does the order of the rows matter to the model; only the digest of the data tells it apart.
+    let mut reversed = records.to_vec();
+    reversed.reverse();
+    let turned = train(&reversed, &TrainOptions::default(), &())?;
+    assert!(turned.artifact.to_bytes() == many.artifact.to_bytes());
+    assert_ne!(turned.card.data.digest, many.card.data.digest);
+    Ok(())
+}
+
+fn other_seed(records: &[Record]) -> Result<(), Failed> {
+    let options = TrainOptions { seed: 7, ..TrainOptions::default() };
+    let other = train(records, &options, &())?.card;
+    let first = &training(records)?.card;
+    assert_ne!(other.model, first.model);
+    let [a, b] = [&other, first].map(|card| card.candidates[0].held_out.f1);
+    assert!((a - b).abs() < 0.015, "{a} {b}");
+    Ok(())
+}
