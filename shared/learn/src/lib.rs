@@ -4,7 +4,7 @@
 //! predictions agree to 1e-9.
 //!
 //! Everything is fitted on a [`Dataset`]: distinct feature vectors, each with its number of rows of either
-//! label. [`train`] runs the whole protocol; the estimators can be used alone:
+//! label. [`train()`] runs the whole protocol; the estimators can be used alone:
 //!
 //! ```
 //! use lurelight_learn::{Dataset, GradientBoostingParams};
