@@ -35,6 +35,7 @@ fn main() {
         _ => "\"0\"",
     };
     compare("every cell quoted", &file(rows, "", quotes));
+    compare("a carried cell with doubled quotes", &file(rows, "\"say \"\"hi\"\" again\"", plain));
 }
 
 /// A file with random codes; `cell` writes one, given random bits.

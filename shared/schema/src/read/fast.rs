@@ -1,8 +1,8 @@
 //! Rows of plain cells, straight from the bytes to the packed row.
 
-use memchr::{memchr, memchr2, memchr3};
+use memchr::{memchr2, memchr3};
 
-use super::delimited::Dialect;
+use super::delimited::{Dialect, close_csv};
 use super::{Column, Role};
 use crate::{FeatureVector, Label};
 
@@ -16,7 +16,7 @@ enum Slot {
 }
 
 /// Reads rows in which every feature and the label has one of the usual spellings, and no cell that is
-/// carried has an escaped quote or spans lines. All other rows are left to
+/// carried spans lines or has an escaped quote of ARFF. All other rows are left to
 /// [`scan`](super::delimited::scan).
 #[derive(Clone, Debug)]
 pub(super) struct FastRows {
@@ -103,9 +103,8 @@ impl FastRows {
     fn carried(&self, bytes: &[u8]) -> Option<usize> {
         match (bytes.first()?, self.dialect) {
             (b'"', Dialect::Csv) => {
-                let close = 1 + memchr(b'"', &bytes[1..])?;
-                // A doubled quote is not followed by a delimiter.
-                memchr2(b'\n', b'\r', &bytes[..close]).is_none().then_some(close + 1)
+                let end = close_csv(bytes, 1).ok()?;
+                memchr2(b'\n', b'\r', &bytes[..end]).is_none().then_some(end)
             }
             (b'"' | b'\'' | b' ' | b'\t' | b'%' | b'{', Dialect::Arff) => None,
             _ => memchr3(b',', b'\n', b'\r', bytes),
