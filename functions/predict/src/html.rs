@@ -1,7 +1,6 @@
 //! Predictions as a page: on the server, or as a file of its own.
 
 use std::borrow::Borrow;
-use std::fmt;
 use std::io::Read;
 
 use askama::Template;
@@ -30,7 +29,7 @@ struct ResultPage<'a> {
     notices: Vec<Notice>,
     shown: usize,
     output_columns: [&'static str; 3],
-    rows: Lossless<'a>,
+    rows: &'a str,
 }
 
 /// A count with commas between groups of three digits: `11,055`.
@@ -66,15 +65,6 @@ impl ResultPage<'_> {
     }
 }
 
-/// Bytes that are known to be UTF-8, because they were written from text.
-struct Lossless<'a>(&'a [u8]);
-
-impl fmt::Display for Lossless<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(str::from_utf8(self.0).map_err(|_| fmt::Error)?)
-    }
-}
-
 /// The page with the first `shown` of the written rows.
 pub(crate) fn result_page(
     context: &Context,
@@ -94,9 +84,9 @@ pub(crate) fn result_page(
         notices: scored.notices(),
         shown,
         output_columns: OUTPUT_COLUMNS,
-        rows: Lossless(scored.rows.first(shown)),
+        rows: scored.rows.first(shown),
     };
-    frame.render(&content).0
+    frame.expecting(content.rows.len()).render(&content).0
 }
 
 /// Scores an input and gives the result as one HTML file that needs no server: what

@@ -1,14 +1,14 @@
 //! Rows in, verdicts out: read, scored and written down in one pass.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
 
 use lurelight_model::Model;
-use lurelight_schema::Label;
 use lurelight_schema::read::{Format, LabelUse, Limits, ReadOptions, Reader, Report, Role};
+use lurelight_schema::{FeatureVector, Label};
 use serde::Serialize;
 
-use crate::render::{RowFormat, Rows, Verdict};
+use crate::render::{RowFormat, Rows};
 use crate::{Context, Error};
 
 /// What one input gave.
@@ -85,20 +85,43 @@ pub fn score(context: &Context, input: impl Read, task: Task) -> Result<Scored, 
         skipped: 0,
         rows: Rows::new(task.rows),
     };
+    let mut verdicts = Verdicts::default();
     while let Some(row) = reader.next_row()? {
-        let probability = context.probability(row.vector);
-        let label = Model::label_at(probability, threshold);
-        scored.count(label, row.label);
+        let (label, ending) = verdicts.of(row.vector, || {
+            let probability = context.probability(row.vector);
+            let label = Model::label_at(probability, threshold);
+            (label, scored.rows.ending(label, probability))
+        });
+        scored.count(*label, row.label);
         if scored.skipped < task.skip {
             scored.skipped += 1;
             continue;
         }
-        let verdict = Verdict { row: row.number, label, probability };
+        let whole = row.csv_text().filter(|_| scored.replaced.is_empty());
+        if whole.is_some_and(|text| scored.rows.push_csv_text(row.number, text, ending)) {
+            continue;
+        }
         let cells = row.cells().zip(&kept).filter(|(_, kept)| **kept).map(|(cell, _)| cell);
-        scored.rows.push(verdict, cells)?;
+        scored.rows.push(row.number, cells, ending);
     }
     scored.report = reader.finish()?;
     Ok(scored)
+}
+
+/// The verdict on each distinct row of one input, and how its row ends when it is written down.
+#[derive(Default)]
+struct Verdicts(HashMap<FeatureVector, (Label, String)>);
+
+impl Verdicts {
+    /// Most distinct rows that are remembered: some 100 MB.
+    const MOST: usize = 1 << 20;
+
+    fn of(&mut self, vector: FeatureVector, make: impl FnOnce() -> (Label, String)) -> &(Label, String) {
+        if self.0.len() >= Self::MOST {
+            self.0.clear();
+        }
+        self.0.entry(vector).or_insert_with(make)
+    }
 }
 
 /// Limits of one request, far below the reader's own, which are for files on a disk.

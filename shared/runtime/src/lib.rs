@@ -17,6 +17,7 @@ mod error;
 mod lambda;
 mod local;
 pub mod mount;
+mod stop;
 pub mod telemetry;
 
 use axum::Router;

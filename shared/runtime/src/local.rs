@@ -11,6 +11,7 @@ use lurelight_web::BasePath;
 use tokio::net::TcpListener;
 use tower::Layer;
 
+use crate::stop::Stop;
 use crate::{Config, Error, mount, protected};
 
 /// A port that is taken, and whose requests are not answered yet: between the two a program can say where it is.
@@ -18,6 +19,7 @@ use crate::{Config, Error, mount, protected};
 pub struct Listener {
     listener: TcpListener,
     address: SocketAddr,
+    stop: Stop,
 }
 
 impl Listener {
@@ -29,7 +31,7 @@ impl Listener {
         let failed = |source| Error::listen(config.address, source);
         let listener = TcpListener::bind(config.address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address })
+        Ok(Self { listener, address, stop: Stop::listen().map_err(Error::Serve)? })
     }
 
     /// The address, with the real port where port 0 was asked for.
@@ -58,7 +60,7 @@ impl Listener {
         // Around the router and not in it: the path must be cut before a route is chosen.
         let service = mount.layer(protected(router, config));
         axum::serve(self.listener, service.into_make_service())
-            .with_graceful_shutdown(stopped())
+            .with_graceful_shutdown(self.stop.asked())
             .await
             .map_err(Error::Serve)
     }
@@ -68,27 +70,4 @@ async fn mount_request(base_path: BasePath, mut request: Request, next: Next) ->
     let mounted = mount::port(request.uri().path(), &base_path);
     mount::apply(&mut request, mounted);
     next.run(request).await
-}
-
-/// Waits for the first of Ctrl-C and SIGTERM.
-async fn stopped() {
-    let ctrl_c = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending::<()>().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        () = ctrl_c => {}
-        () = terminate => {}
-    }
-    tracing::info!("stopping");
 }

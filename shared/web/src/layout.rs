@@ -44,13 +44,14 @@ pub struct Page<'a> {
     base_path: &'a BasePath,
     section: &'a str,
     standalone: bool,
+    expected_bytes: usize,
 }
 
 impl<'a> Page<'a> {
     /// A page with a title (plain text; it is escaped here).
     #[must_use]
     pub fn new(base_path: &'a BasePath, title: &'a str) -> Self {
-        Self { title, base_path, section: "", standalone: false }
+        Self { title, base_path, section: "", standalone: false, expected_bytes: 0 }
     }
 
     /// Marks the navigation entry with this path (`/`, `/models/current`) as the current one.
@@ -63,6 +64,12 @@ impl<'a> Page<'a> {
     #[must_use]
     pub fn standalone(self) -> Self {
         Self { standalone: true, ..self }
+    }
+
+    /// Says how large the content will be, so that memory for a large page is taken once.
+    #[must_use]
+    pub fn expecting(&self, bytes: usize) -> Self {
+        Self { expected_bytes: bytes, ..self.clone() }
     }
 
     /// Where the page is mounted.
@@ -79,7 +86,7 @@ impl<'a> Page<'a> {
 
     /// Puts the frame around `content`, which must be HTML already (an askama template).
     pub fn render(&self, content: &dyn Display) -> Html<String> {
-        let mut html = String::with_capacity(16 * 1024);
+        let mut html = String::with_capacity(self.expected_bytes + STYLESHEET.len() + 16 * 1024);
         let frame = Frame { page: self, content, stylesheet: STYLESHEET, stylesheet_path: STYLESHEET_PATH };
         match frame.render_into(&mut html) {
             Ok(()) => Html(html),

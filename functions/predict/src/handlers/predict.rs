@@ -62,7 +62,7 @@ fn answer(
             Ok(result_page(context, &scored, upload.name.as_deref(), shown, &frame).into_bytes())
         }
         Answer::Json { .. } => json(context, &scored, shown),
-        Answer::Csv { attachment } => csv(&scored, shown, attachment),
+        Answer::Csv { attachment } => Ok(csv(&scored, shown, attachment)),
     })?;
     let mut response = packed.into_response();
     describe(&mut response, upload.answer, &scored, shown);
@@ -157,7 +157,7 @@ fn json(context: &Context, scored: &Scored, shown: usize) -> Result<Vec<u8>, Err
     let mut out = serde_json::to_vec(&head).map_err(io::Error::from)?;
     out.pop();
     out.extend_from_slice(b",\"rows\":[");
-    out.extend_from_slice(scored.rows.first(shown));
+    out.extend_from_slice(scored.rows.first(shown).as_bytes());
     out.extend_from_slice(b"],");
     let tail = serde_json::to_vec(&tail).map_err(io::Error::from)?;
     out.extend_from_slice(&tail[1..]);
@@ -165,8 +165,6 @@ fn json(context: &Context, scored: &Scored, shown: usize) -> Result<Vec<u8>, Err
     Ok(out)
 }
 
-fn csv(scored: &Scored, shown: usize, guarded: bool) -> Result<Vec<u8>, Error> {
-    let mut out = csv_header(&scored.columns, guarded)?;
-    out.extend_from_slice(scored.rows.first(shown));
-    Ok(out)
+fn csv(scored: &Scored, shown: usize, guarded: bool) -> Vec<u8> {
+    (csv_header(&scored.columns, guarded) + scored.rows.first(shown)).into_bytes()
 }
