@@ -132,10 +132,9 @@ fn text(training: &Training, seconds: &[f64], args: &Args) -> String {
 
 fn verdict(card: &Card, out: &Path) -> String {
     format!(
-        "The champion is {} ({}); calibrated {}.\n\
+        "The champion is {}, calibrated {}.\n\
          It is in {} with {} beside it. To use it: lurelight serve --model {}\n",
         card.family,
-        card::parameters(&card.parameters),
         card::calibration(card.calibration),
         out.display(),
         model_file::card_path(out).display(),
