@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow};
 use lurelight_model::Model;
 use lurelight_schema::Label;
-use lurelight_schema::read::{LabelUse, Limits, ReadError, ReadOptions, Reader, Report};
+use lurelight_schema::read::{LabelUse, Limits, ReadError, ReadOptions, Reader, Report, Role};
 use predict::{Context, Error};
 
 use crate::failure::Failure;
@@ -18,8 +18,9 @@ use crate::{output, serve};
 ///
 /// Reads CSV, ARFF, JSON and JSON Lines with the 30 features; `lurelight schema` shows them. Other columns are
 /// carried along in their order, and three are added: label (the word), probability (of phishing) and
-/// predicted_column (1.0 legitimate, 0.0 phishing). Rows that cannot be used are named on standard error
-/// and left out. CSV and JSON Lines of any length take the same little memory, also when they are piped.
+/// predicted_column (1.0 legitimate, 0.0 phishing); older ones of these are replaced. Rows that cannot be used
+/// are left out, and named on standard error (with --format html on the page). CSV, ARFF and JSON Lines of any
+/// length take the same little memory, also when they are piped; JSON and pages are held in memory.
 ///
 /// Cells are written as they came, so a cell that a spreadsheet would take for a formula is one.
 #[derive(Debug, clap::Args)]
@@ -138,6 +139,7 @@ fn stream(args: &Args, context: &Context, input: Input, verdicts: &mut impl Verd
     let threshold = args.threshold.unwrap_or(context.model().threshold());
     let mut reader = Reader::new(input.bytes, input.format, read_options(context))?;
     verdicts.begin(reader.columns(), &context.info(), threshold);
+    let replaced = reader.columns().iter().any(|column| column.role == Role::PreviousPrediction);
     let mut counts =
         Counts { phishing: 0, legitimate: 0, labelled: 0, agreeing: 0, report: Report::default() };
     while let Some(row) = reader.next_row()? {
@@ -156,6 +158,12 @@ fn stream(args: &Args, context: &Context, input: Input, verdicts: &mut impl Verd
     counts.report = reader.finish()?;
     verdicts.end(&counts)?;
     input.bar.finish_and_clear();
+    if replaced {
+        output::say(&format!(
+            "{}: warning: it holds an older prediction, which is replaced",
+            files::name(&args.file)
+        ));
+    }
     say(&args.file, context, threshold, &counts);
     Ok(())
 }

@@ -56,8 +56,7 @@ fn read_header<R: Read>(source: &mut Source<R>, limits: &Limits) -> Result<(u64,
             Scan::Row { len, whole, .. } => {
                 let text = utf8(&bytes[..len], source.offset(), line)?;
                 let lines = count_line_ends(&bytes[..whole]);
-                // Excel's own way to name the separator.
-                let skip = text.trim().is_empty() || text.trim().eq_ignore_ascii_case("sep=,");
+                let skip = text.trim().is_empty() || names_comma(text.trim())?;
                 if !skip {
                     let columns = header_columns(text, &cells, line)?;
                     source.consume(whole, lines);
@@ -67,6 +66,16 @@ fn read_header<R: Read>(source: &mut Source<R>, limits: &Limits) -> Result<(u64,
             }
             breach => return Err(breach_error(breach, limits, line)),
         }
+    }
+}
+
+/// Whether this is Excel's own way to name the separator, a first line such as `sep=,`.
+fn names_comma(text: &str) -> Result<bool, ReadError> {
+    match text.to_ascii_lowercase().trim_matches('"').strip_prefix("sep=") {
+        Some(",") => Ok(true),
+        Some(";") => Err(ReadError::Separator { separator: "semicolons" }),
+        Some("\t" | "") => Err(ReadError::Separator { separator: "tabs" }),
+        _ => Ok(false),
     }
 }
 

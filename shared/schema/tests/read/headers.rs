@@ -171,6 +171,8 @@ fn other_separators_and_absent_headers_are_told() {
             );
         }
     }
+    let message = refusal(b"sep=;\r\na;b\r\n", Format::Csv);
+    assert!(message.starts_with("the header's columns are separated by semicolons"), "{message}");
     let message = refusal(ROWS.join("\n").as_bytes(), Format::Csv);
     assert!(message.starts_with("line 1 has values, not names"), "{message}");
 }
