@@ -108,6 +108,9 @@ impl Draft {
         label: LabelUse,
         place: &dyn Fn() -> (u64, String),
     ) {
+        if cell.contains(&0) {
+            return self.refuse(name, cell, "the cell holds a NUL character".to_owned(), place);
+        }
         match role {
             Role::Feature(feature) => match parse(cell) {
                 Some(code) => self.vector = self.vector.with(feature, code),
@@ -121,9 +124,6 @@ impl Draft {
                 None => self.unreadable_label |= Code::parse(cell) != Ok(Code::Missing),
             },
             Role::PreviousPrediction | Role::Carried => {}
-        }
-        if cell.contains(&0) && matches!(role, Role::PreviousPrediction | Role::Carried) {
-            self.refuse(name, cell, "the cell holds a NUL character".to_owned(), place);
         }
     }
 
@@ -167,9 +167,6 @@ fn is_header(name: &str, cell: &[u8]) -> bool {
 }
 
 fn feature_reason(feature: Feature, name: &str, cell: &[u8]) -> String {
-    if cell.contains(&0) {
-        return "the cell holds a NUL character".to_owned();
-    }
     if is_header(name, cell) {
         return "a header line stands among the rows (files joined together?)".to_owned();
     }

@@ -118,6 +118,8 @@ fn a_trailing_comma_on_every_line_is_one_more_column() {
 fn a_nul_is_an_error_wherever_it_stands() {
     let error = error_of(&[&row_with(6, "1\0"), ROWS[0]]);
     assert_eq!(error, "line 2, column having_Sub_Domain, value \"1\\u{0}\": the cell holds a NUL character");
+    let error = error_of(&[&format!("{}\0", ROWS[1]), ROWS[0]]);
+    assert_eq!(error, "line 2, column Result, value \"1\\u{0}\": the cell holds a NUL character");
     let text = format!("{},note\n{},a\0b\n{},c\n", header(), ROWS[0], ROWS[1]);
     let whole = read_csv(&text);
     assert_eq!(whole.rows.len(), 1);

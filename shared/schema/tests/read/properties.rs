@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use lurelight_schema::read::{Format, LabelUse, ReadOptions};
+use lurelight_schema::{Code, Feature, Label};
 use proptest::prelude::*;
 
 use super::{CELLS, ROWS, header, read_from};
@@ -32,7 +33,36 @@ fn wild_cell() -> impl Strategy<Value = String> {
         "\"([a-b,\n]|\"\"){0,4}\"",
         "\"[a-b]{0,2}\"[a-b]{0,2}",
         "é{0,3}",
+        "a",
     ]
+}
+
+/// A cell as codes are spelled, or nearly so.
+fn spelled_cell() -> impl Strategy<Value = &'static str> {
+    const SPELLINGS: &[&str] = &[
+        "0", "1.0", "-1.0", "0.0", "", "NaN", "nan", "NA", "na", "?", "null", "\"1\"", "\"-1.0\"", "\"\"",
+        "\"NaN\"", " 1", "1 ", "-0", "1.", "+1", "1.00",
+    ];
+    const WRONG: &[&str] = &["54", "1.01", "--1", "\"1\"0", "nana", "1-"];
+    prop_oneof![
+        30 => Just("1"),
+        30 => Just("-1"),
+        20 => proptest::sample::select(SPELLINGS),
+        1 => proptest::sample::select(WRONG),
+    ]
+}
+
+fn unquoted(cell: &str) -> &str {
+    match cell {
+        "\"1\"0" => "10",
+        cell => cell.trim_matches('"'),
+    }
+}
+
+fn arff_head() -> String {
+    let names = ["note"].into_iter().chain(super::names()).chain(["Result"]);
+    let attributes: String = names.map(|name| format!("@attribute {name} string\n")).collect();
+    format!("@relation x\n{attributes}@data\n")
 }
 
 fn wild_file() -> impl Strategy<Value = String> {
@@ -114,6 +144,33 @@ proptest! {
     ) {
         let chunks = Chunks { bytes: text.as_bytes(), sizes, next: 0 };
         prop_assert_eq!(outcome(chunks, format), outcome(text.as_bytes(), format));
+    }
+
+    /// Rows come by a fast way or by a thorough one, and both have to say what the cells say.
+    #[test]
+    fn vectors_and_labels_are_those_of_the_cells(
+        rows in proptest::collection::vec(proptest::collection::vec(spelled_cell(), 31), 1..8),
+        note in wild_cell(),
+        arff: bool,
+    ) {
+        let mut text = if arff { arff_head() } else { format!("note,{}\n", header()) };
+        for row in &rows {
+            text += &format!("{note},{}\n", row.join(","));
+        }
+        let format = if arff { Format::Arff } else { Format::Csv };
+        let Ok(whole) = read_from(text.as_bytes(), format, ReadOptions::new(LabelUse::Optional)) else {
+            return Ok(());
+        };
+        for row in &whole.rows {
+            for (feature, cell) in Feature::ALL.into_iter().zip(&row.cells[1..]) {
+                prop_assert_eq!(Code::parse(cell.as_bytes()), Ok(row.vector.code(feature)), "{:?}", cell);
+            }
+            prop_assert_eq!(Label::parse(row.cells[31].as_bytes()), row.label);
+        }
+        let usable = |row: &Vec<&str>| row[..30].iter().all(|cell| Code::parse(unquoted(cell).as_bytes()).is_ok());
+        if note == "a" {
+            prop_assert_eq!(whole.rows.len(), rows.iter().filter(|row| usable(row)).count());
+        }
     }
 
     #[test]
