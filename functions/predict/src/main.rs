@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    predict::run(std::env::args_os().skip(1)).await
+fn main() -> ExitCode {
+    predict::run(std::env::args_os().skip(1).collect())
 }

@@ -13,9 +13,12 @@ use crate::{Context, router};
 /// Exit code for arguments or variables that cannot be understood.
 const EXIT_USAGE: u8 = 2;
 
-/// Runs the program `predict` with its arguments. Exit codes: 0 stopped by a signal, 1 failed, 2 wrong usage.
-pub async fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let address = match arguments::parse(arguments) {
+/// Runs the program `predict` with its arguments, its own name left out, until a signal stops it.
+///
+/// Exit codes: 0 stopped by a signal, 1 failed, 2 wrong usage.
+#[must_use]
+pub fn run(arguments: Vec<OsString>) -> ExitCode {
+    let address = match arguments::parse(arguments.into_iter()) {
         Ok(Command::Serve(address)) => address,
         Ok(Command::Help) => return print(HELP),
         Ok(Command::Version) => return print(&format!("predict {}\n", env!("CARGO_PKG_VERSION"))),
@@ -33,9 +36,12 @@ pub async fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             return fail(1, &format!("the compiled-in model does not load: {error}; {advice}"));
         }
     };
-    match serve(context, config).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(1, &error.to_string()),
+    // Made here and not in `main`: the whole server would be compiled once more for the program.
+    let served = tokio::runtime::Runtime::new().map(|runtime| runtime.block_on(serve(context, config)));
+    match served {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => fail(1, &error.to_string()),
+        Err(error) => fail(1, &format!("the server cannot start: {error}")),
     }
 }
 
