@@ -7,14 +7,15 @@ use anyhow::Context as _;
 use lurelight_model::{Calibration, Candidate, Card, Estimate, Evaluation, Figures, Metrics};
 
 use crate::failure::Failure;
-use crate::{model_file, output};
+use crate::{model_file, output, serve};
 
 /// Show what a model is, what it was made of and how good it is.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The model; its card lies beside it (card.json beside model.lure, NAME.card.json beside NAME.lure)
+    /// [default: the model compiled into this program]
     #[arg(value_name = "MODEL")]
-    model: PathBuf,
+    model: Option<PathBuf>,
     /// Print the card as JSON
     #[arg(long)]
     json: bool,
@@ -22,19 +23,20 @@ pub struct Args {
 
 /// Prints the card.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let artifact = model_file::read(&args.model)?;
-    let Some(card) = model_file::read_card(&args.model, &artifact)? else {
-        let beside = model_file::card_path(&args.model);
-        return Err(Failure::Model(anyhow::anyhow!(
-            "{} is a usable model ({}, {}), but {} is absent or describes another model",
-            args.model.display(),
-            artifact.model().classifier().family(),
-            artifact.digest(),
-            beside.display()
-        )));
-    };
-    let text = if args.json { card.to_json().context("the card cannot be written")? } else { text(&card) };
+    let context = serve::context(args.model.clone())?;
+    let card = context.card().ok_or_else(|| no_card(args, &context))?;
+    let text = if args.json { card.to_json().context("the card cannot be written")? } else { text(card) };
     Ok(output::print(&text)?)
+}
+
+fn no_card(args: &Args, context: &predict::Context) -> Failure {
+    let family = context.model().classifier().family();
+    let beside = args.model.as_deref().map(|model| model_file::card_path(model).display().to_string());
+    Failure::Model(anyhow::anyhow!(
+        "the model is usable ({family}, {}), but {} is absent or describes another model",
+        context.version(),
+        beside.unwrap_or_else(|| "its card".to_owned()),
+    ))
 }
 
 /// The card for people.

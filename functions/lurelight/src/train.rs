@@ -105,7 +105,7 @@ fn read_all(paths: &[PathBuf]) -> Result<(Vec<Record>, Vec<Report>), Failure> {
         let read = read_records(input.bytes, input.format, ReadOptions::new(LabelUse::Required));
         bar.finish_and_clear();
         let (more, report) = read
-            .with_context(|| format!("{} cannot be trained on", path.display()))
+            .with_context(|| format!("{} cannot be trained on", files::name(path)))
             .map_err(Failure::Rows)?;
         output::say_report(path, &report);
         records.extend(more);

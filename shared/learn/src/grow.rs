@@ -318,7 +318,8 @@ mod tests {
             all.iter_mut().for_each(|sample| sample.sums.first = rng.random());
             let tree = Trees::new(&[grow(&mut all.clone(), &Mean, FREE, &mut rng)]).unwrap();
             for sample in all {
-                prop_assert!((tree.sum(sample.vector) - sample.sums.first).abs() < 1e-9);
+                // A split between values that differ in the sixth digit gains less than rounding may.
+                prop_assert!((tree.sum(sample.vector) - sample.sums.first).abs() < 1e-5);
             }
         }
     }

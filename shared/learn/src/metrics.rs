@@ -43,7 +43,8 @@ struct Point {
 pub struct Measured {
     /// All metrics but the calibration error.
     pub figures: Figures,
-    /// The expected calibration error.
+    /// The expected calibration error (Naeini, Cooper, Hauskrecht, 2015) over [`ECE_BINS`] bins of about equal
+    /// count: the mean over rows of the gap between a bin's mean probability and its share of phishing.
     pub ece: f64,
     /// The bins behind it; a bin without rows is all zero.
     pub bins: [ReliabilityBin; ECE_BINS],
@@ -130,12 +131,15 @@ impl Ranking {
         thinned([(0.0, 0.0)].into_iter().chain(points).collect(), most)
     }
 
-    /// Recall and precision as the threshold falls, thinned out to at most `most` points.
+    /// Recall and precision as the threshold falls, thinned out to at most `most` points. It begins at recall
+    /// 0 with the precision of the first step.
     #[must_use]
     pub fn precision_recall(&self, most: usize) -> Curve {
         let steps = self.steps();
         let all = steps.last().map_or(1.0, |last| last.0);
-        thinned(steps.iter().map(|(tp, fp)| (tp / all, tp / (tp + fp))).collect(), most)
+        let points = steps.iter().map(|(tp, fp)| (tp / all, tp / (tp + fp)));
+        let start = points.clone().next().map(|(_, precision)| (0.0, precision));
+        thinned(start.into_iter().chain(points).collect(), most)
     }
 
     /// Phishing and legitimate rows down to the end of each tie.
@@ -258,5 +262,42 @@ where
         pr_auc: f(|x| x.pr_auc),
         log_loss: f(|x| x.log_loss),
         brier: f(|x| x.brier),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ranking(table: &[(f64, u32, u32)]) -> Ranking {
+        let scored = |&(probability, phishing, legitimate): &_| Scored { probability, phishing, legitimate };
+        Ranking::new(&table.iter().map(scored).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn curves_have_their_ends_and_ties_are_one_step() {
+        let ranking = ranking(&[(0.9, 2, 0), (0.5, 1, 1), (0.5, 1, 0), (0.1, 0, 3)]);
+        assert_eq!(ranking.roc(10).0, [(0.0, 0.0), (0.0, 0.5), (0.25, 1.0), (1.0, 1.0)]);
+        assert_eq!(ranking.precision_recall(10).0, [(0.0, 1.0), (0.5, 1.0), (1.0, 0.8), (1.0, 0.5)]);
+        assert_eq!(ranking.roc(2).0, [(0.0, 0.0), (1.0, 1.0)]);
+    }
+
+    #[test]
+    fn the_calibration_error_is_the_mean_gap_of_the_bins() {
+        // Ten equal bins, each ten rows that are called with 0.3 and of which one is phishing.
+        let rows: Vec<(f64, u32, u32)> = (0..10).map(|i| (0.3 + f64::from(i) * 1e-9, 1, 9)).collect();
+        let measured = ranking(&rows).measure(0.5);
+        assert!((measured.ece - 0.2).abs() < 1e-6, "{}", measured.ece);
+        assert!(measured.bins.iter().all(|bin| bin.rows == 10 && (bin.observed - 0.1).abs() < 1e-12));
+        // All tied: one bin.
+        let measured = ranking(&[(0.3, 1, 9), (0.3, 3, 7)]).measure(0.5);
+        assert_eq!(measured.bins.iter().filter(|bin| bin.rows > 0).count(), 1);
+        assert!((measured.ece - 0.1).abs() < 1e-12);
+    }
+
+    #[test]
+    fn no_rows_and_rows_without_weight_are_no_rows() {
+        assert!(ranking(&[]).is_empty());
+        assert_eq!(ranking(&[(0.5, 0, 0), (0.2, 1, 0)]).len(), 1);
     }
 }
