@@ -111,7 +111,19 @@ pub fn report_page(
 
 #[cfg(test)]
 mod tests {
-    use super::grouped;
+    use super::*;
+
+    #[test]
+    fn a_report_needs_no_server() {
+        let context = Context::compiled_in().unwrap();
+        let header: Vec<&str> = lurelight_schema::Feature::ALL.iter().map(|feature| feature.name()).collect();
+        let text = format!("{},<b>\n{}<i>\n", header.join(","), "1,".repeat(30));
+        let page = report_page(&context, text.as_bytes(), Some("a<b>.csv"), Format::Csv, None).unwrap();
+        assert!(page.contains("<style>") && page.contains("<td>&lt;i&gt;</td>"));
+        for absent in ["<nav", "rel=\"stylesheet\"", "href=\"/", "<b>.csv", "<th scope=\"col\"><b>"] {
+            assert!(!page.contains(absent), "{absent}");
+        }
+    }
 
     #[test]
     fn counts_are_grouped() {
