@@ -179,11 +179,16 @@ impl Form {
             bytes: part.bytes,
             format,
             name: part.name,
-            threshold: threshold(self.threshold.or(parameters.threshold).as_deref())?,
-            skip: skip(self.skip.or(parameters.skip).as_deref())?,
+            threshold: threshold(filled(self.threshold).or(parameters.threshold).as_deref())?,
+            skip: skip(filled(self.skip).or(parameters.skip).as_deref())?,
             answer,
         })
     }
+}
+
+/// A field of a form, unless it was left empty: browsers send those as well.
+fn filled(value: Option<String>) -> Option<String> {
+    value.filter(|text| !text.trim().is_empty())
 }
 
 /// A threshold as people write it: `0.8`, or with a decimal comma; empty for the model's own.

@@ -30,6 +30,7 @@ type Case = (&'static str, fn(&Function));
 const CASES: &[Case] = &[
     ("lambda::v1_home_links_below_the_stage", v1_home),
     ("lambda::v1_multipart_by_cargo_lambda_invoke", v1_multipart),
+    ("lambda::v1_query", v1_query),
     ("lambda::v1_custom_domain_with_mapping", v1_custom_domain),
     ("lambda::v1_cross_site_is_refused", v1_cross_site),
     ("lambda::v2_csv_in_base64_with_stage_and_query", v2_csv),
@@ -204,6 +205,16 @@ fn v1_multipart(function: &Function) {
         &body(&answer),
         &["dataframe table table-striped", "Result for sites.csv", "site-03.example", "href=\"/prod/\""],
     );
+}
+
+/// The form's own threshold was left empty, so that the query's counts.
+fn v1_query(function: &Function) {
+    let mut event = event("predict-v1-multipart");
+    event["queryStringParameters"] = json!({"threshold": "0.99999"});
+    event["multiValueQueryStringParameters"] = json!({"threshold": ["0.99999"]});
+    let answer = function.invoke(&event).0;
+    assert_eq!(answer["statusCode"], 200);
+    has(&body(&answer), &["0 of 3 rows look like phishing"]);
 }
 
 fn v1_custom_domain(function: &Function) {
