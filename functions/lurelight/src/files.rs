@@ -85,9 +85,17 @@ pub fn read(path: &Path, most: usize) -> anyhow::Result<Vec<u8>> {
 }
 
 /// A file that is written aside and takes its place only when it is whole.
+///
+/// A device or a pipe (`/dev/null`, `/dev/stdout`) is written to as it is, never replaced; where a link
+/// stands, the file that it leads to is replaced.
 pub struct Aside {
-    file: NamedTempFile,
+    out: Out,
     place: PathBuf,
+}
+
+enum Out {
+    Aside(NamedTempFile),
+    Special(File),
 }
 
 impl Aside {
@@ -96,10 +104,17 @@ impl Aside {
     ///
     /// # Errors
     ///
-    /// Where the folder is absent or cannot be written, or `place` is a directory.
+    /// Where the folder, or the device, is absent or cannot be written, or `place` is a directory.
     pub fn new(place: &Path) -> anyhow::Result<Aside> {
         if place.is_dir() {
             bail!("{} is a directory; give the name of a file in it", place.display());
+        }
+        let target = if place.is_symlink() { place.canonicalize().ok() } else { None };
+        let place = target.as_deref().unwrap_or(place);
+        if place.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+            let opened = File::options().write(true).open(place);
+            let file = opened.with_context(|| format!("{} cannot be written", place.display()))?;
+            return Ok(Aside { out: Out::Special(file), place: place.to_owned() });
         }
         let folder = match place.parent() {
             Some(folder) if folder != Path::new("") => folder,
@@ -112,7 +127,7 @@ impl Aside {
             .with_context(|| {
                 format!("{} cannot be written: no file can be made in {}", place.display(), folder.display())
             })?;
-        Ok(Aside { file, place: place.to_owned() })
+        Ok(Aside { out: Out::Aside(file), place: place.to_owned() })
     }
 
     /// Puts the file in its place, all of its bytes on the disk before.
@@ -120,24 +135,30 @@ impl Aside {
     /// # Errors
     ///
     /// Where the disk does not take it; what stood in its place before still does.
-    pub fn finish(mut self) -> anyhow::Result<()> {
+    pub fn finish(self) -> anyhow::Result<()> {
         let name = self.place.display().to_string();
+        let Out::Aside(file) = self.out else { return Ok(()) };
         let context = || format!("{name} cannot be written; what stood there before is untouched");
-        self.file.flush().with_context(context)?;
-        readable_by_all(self.file.as_file()).with_context(context)?;
-        self.file.as_file().sync_all().with_context(context)?;
-        self.file.persist(&self.place).with_context(context)?;
+        readable_by_all(file.as_file()).with_context(context)?;
+        file.as_file().sync_all().with_context(context)?;
+        file.persist(&self.place).with_context(context)?;
         Ok(())
     }
 }
 
 impl Write for Aside {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.file.write(bytes)
+        match &mut self.out {
+            Out::Aside(file) => file.write(bytes),
+            Out::Special(file) => file.write(bytes),
+        }
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
+        match &mut self.out {
+            Out::Aside(file) => file.flush(),
+            Out::Special(file) => file.flush(),
+        }
     }
 }
 

@@ -48,6 +48,12 @@ pub struct Args {
 /// Trains and writes the model.
 pub fn run(args: &Args) -> Result<(), Failure> {
     // Known before the work is done: whether its result can be written.
+    if args.out.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+        let name = args.out.display();
+        return Err(Failure::Other(anyhow!(
+            "{name} is no ordinary file: a model needs a file, and its card one beside it"
+        )));
+    }
     let model_file = Aside::new(&args.out)?;
     let card_path = model_file::card_path(&args.out);
     let card_file = Aside::new(&card_path)?;

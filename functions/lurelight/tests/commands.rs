@@ -207,3 +207,22 @@ fn rows_left_out_are_named() {
     assert!(said.contains("standard input: 1 of 200 rows could not be used"), "{said}");
     assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 200);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_device_is_written_to_and_a_link_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (null, link, file) = (place("null"), place("link.csv"), place("file.csv"));
+    std::os::unix::fs::symlink("/dev/null", &null).unwrap();
+    fs::write(&file, "before").unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+
+    printed(&["predict", "-", "--out", &null], SAMPLE);
+    assert!(!fs::metadata(&null).unwrap().is_file(), "the device was replaced");
+    printed(&["predict", "-", "--out", &link], SAMPLE);
+    assert!(Path::new(&link).is_symlink(), "the link was replaced");
+    assert!(fs::read_to_string(&file).unwrap().ends_with(".0\n"));
+    let (code, said) = refused(&["train", "-", "--out", &null], SAMPLE);
+    assert!(code == 1 && said.contains("ordinary file"), "{code} {said}");
+}
