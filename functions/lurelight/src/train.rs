@@ -54,9 +54,9 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             "{name} is no ordinary file: a model needs a file, and its card one beside it"
         )));
     }
-    let model_file = Aside::new(&args.out)?;
+    // Both are tried and dropped, so that a training that is stopped leaves nothing beside them.
     let card_path = model_file::card_path(&args.out);
-    let card_file = Aside::new(&card_path)?;
+    drop((Aside::new(&args.out)?, Aside::new(&card_path)?));
     if let Some(threads) = args.threads {
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads.into())
@@ -78,7 +78,9 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let training = trained.map_err(|error| Failure::Rows(anyhow!(error)))?;
 
     // The card first: a card beside another model is noticed by the digest in it, and left out.
-    write(card_file, training.card.to_json().context("the card cannot be written")?.as_bytes())?;
+    let card = training.card.to_json().context("the card cannot be written")?;
+    let (card_file, model_file) = (Aside::new(&card_path)?, Aside::new(&args.out)?);
+    write(card_file, card.as_bytes())?;
     write(model_file, &training.artifact.to_bytes())?;
 
     let seconds: Vec<f64> = training

@@ -180,6 +180,11 @@ fn a_training_that_is_killed_leaves_the_old_model_or_the_new_one() {
         let found = fs::read(&place).unwrap();
         assert!(found == old || found == new, "a half-written model after {part} of 8 kills");
         assert!(lurelight(&folder, &["predict", "sites.csv", "--model", "model.lure"]).status.success());
+        if part == 1 {
+            let names: Vec<_> =
+                fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            assert!(!names.iter().any(|name| name.to_string_lossy().ends_with(".tmp")), "{names:?}");
+        }
     }
 }
 
