@@ -30,6 +30,9 @@ pub enum Error {
         /// What it may be.
         expected: &'static str,
     },
+    /// The address cannot be understood behind its question mark.
+    #[error("the parameters behind ? cannot be read: {0}")]
+    Query(String),
     /// The client accepts none of the representations.
     #[error("none of the accepted types can be made")]
     NotAcceptable,
@@ -70,6 +73,10 @@ fn problem(error: &Error) -> Problem {
             .hint("Send one file a request."),
         Error::Parameter { name, .. } => {
             Problem::new(StatusCode::BAD_REQUEST, "parameter", format!("The parameter {name} cannot be used"), detail)
+        }
+        Error::Query(_) => {
+            Problem::new(StatusCode::BAD_REQUEST, "parameter", "The parameters cannot be read", detail)
+                .hint("Give each of threshold and skip once at most: /predict?threshold=0.8")
         }
         Error::NotAcceptable => {
             let detail = format!("Predictions are given as {}.", OFFERED.join(", "));

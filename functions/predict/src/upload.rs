@@ -50,7 +50,7 @@ impl Upload {
     /// Every error is the client's; see [`Error`].
     pub(crate) async fn read(request: Request) -> Result<Self, Error> {
         let Query(parameters) = Query::<Parameters>::try_from_uri(request.uri())
-            .map_err(|error| Error::Form(format!("the query cannot be read: {}", error.body_text())))?;
+            .map_err(|error| Error::Query(innermost(&error)))?;
         let content_type = header(&request);
         let accepted = negotiate::best(request.headers(), &OFFERED);
         if content_type.to_ascii_lowercase().starts_with("multipart/form-data") {
@@ -69,6 +69,11 @@ impl Upload {
 fn header(request: &Request) -> String {
     let value = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     value.unwrap_or_default().to_owned()
+}
+
+/// What lies at the bottom of an error, without the words of the libraries above it.
+fn innermost(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), innermost)
 }
 
 fn named(content_type: &str) -> String {

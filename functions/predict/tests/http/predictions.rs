@@ -125,6 +125,11 @@ fn threshold(server: &Server) {
         assert_eq!(problem["type"], "urn:problem-type:lurelight:parameter");
         assert!(problem["detail"].as_str().unwrap().contains("strictly between 0 and 1"), "{problem}");
     }
+    let twice = server.post("/predict?threshold=0.5&threshold=0.6", "text/csv", text.as_bytes());
+    let problem = twice.accept("application/json").send().expect(400).json();
+    assert_eq!(problem["type"], "urn:problem-type:lurelight:parameter");
+    assert!(problem["detail"].as_str().unwrap().contains("threshold"), "{problem}");
+    assert!(!problem["detail"].as_str().unwrap().contains("eserialize"), "{problem}");
 }
 
 fn carried(server: &Server) {
