@@ -65,13 +65,13 @@ fn answer(
         Answer::Csv { attachment } => Ok(csv(&scored, shown, attachment)),
     })?;
     let mut response = packed.into_response();
-    describe(&mut response, upload.answer, &scored, shown);
+    describe(&mut response, upload, &scored, shown);
     Ok(response)
 }
 
 /// Headers that say what the body is and, for those who read CSV, what it cannot say itself.
-fn describe(response: &mut Response<Body>, answer: Answer, scored: &Scored, shown: usize) {
-    let (media_type, attachment) = match answer {
+fn describe(response: &mut Response<Body>, upload: &Upload, scored: &Scored, shown: usize) {
+    let (media_type, attachment) = match upload.answer {
         Answer::Html => ("text/html; charset=utf-8", None),
         Answer::Json { attachment } => {
             ("application/json", attachment.then_some("attachment; filename=\"predictions.json\""))
@@ -96,7 +96,10 @@ fn describe(response: &mut Response<Body>, answer: Answer, scored: &Scored, show
         headers.insert(HeaderName::from_static(name), HeaderValue::from(count));
     }
     if shown < scored.written() {
-        let link = format!("<?skip={}>; rel=\"next\"", scored.skipped + shown);
+        // The rest is to be judged as these rows were.
+        let threshold = upload.threshold.map(|threshold| format!("&threshold={threshold}"));
+        let next = scored.skipped + shown;
+        let link = format!("<?skip={next}{}>; rel=\"next\"", threshold.unwrap_or_default());
         if let Ok(link) = HeaderValue::from_str(&link) {
             headers.insert(LINK, link);
         }
@@ -151,7 +154,7 @@ fn json(context: &Context, scored: &Scored, shown: usize) -> Result<Vec<u8>, Err
         warnings: scored.notices(),
         next: (shown < scored.written()).then(|| Next {
             skip: scored.skipped + shown,
-            reason: "a larger answer cannot be sent: post the same rows with ?skip= for the rest",
+            reason: "a larger answer cannot be sent: post the same rows with ?skip= (and the same ?threshold=) for the rest",
         }),
     };
     let mut out = serde_json::to_vec(&head).map_err(io::Error::from)?;

@@ -100,7 +100,7 @@ fn answer_limit_json(_: &Server) {
         let mut seen = 0;
         let mut skip = 0;
         loop {
-            let path = format!("/predict?skip={skip}");
+            let path = format!("/predict?skip={skip}&threshold=0.9");
             let request = server.post(&path, "text/csv", sites(3000)).accept("application/json");
             let answer = request.header("accept-encoding", gzip).send().expect(200);
             let packed = gzip == "gzip" && answer.header("content-encoding") == Some("gzip");
@@ -117,7 +117,8 @@ fn answer_limit_json(_: &Server) {
             let Some(next) = value.get("next") else { break };
             assert!(value["rows"].as_array().unwrap().len() > 50);
             skip = next["skip"].as_u64().unwrap();
-            assert_eq!(answer.header("link"), Some(format!("<?skip={skip}>; rel=\"next\"").as_str()));
+            let link = format!("<?skip={skip}&threshold=0.9>; rel=\"next\"");
+            assert_eq!(answer.header("link"), Some(link.as_str()));
         }
         assert_eq!(seen, 3000, "{gzip}");
     }
