@@ -150,8 +150,8 @@ impl Objective for Newton {
 
 fn shrink(nodes: &mut [TreeNode], learning_rate: f64) {
     for node in nodes {
-        if let TreeNode::Leaf(value) = node {
-            *value *= learning_rate;
+        if let TreeNode::Leaf(leaf) = node {
+            leaf.value *= learning_rate;
         }
     }
 }

@@ -5,7 +5,7 @@
 //! their own: where a node has some, both ways are tried and the better one is kept; where it has none,
 //! they follow the heavier child.
 
-use lurelight_model::{Split, TreeNode};
+use lurelight_model::{Leaf, Split, TreeNode};
 use lurelight_schema::{Code, Feature, FeatureVector};
 use rand::{Rng, RngExt};
 
@@ -122,7 +122,10 @@ impl<O: Objective, R: Rng> Tree<'_, O, R> {
                 self.grow_node(left, depth + 1);
                 self.grow_node(right, depth + 1);
             }
-            None => self.nodes.push(TreeNode::Leaf(self.objective.leaf(total))),
+            None => {
+                let leaf = Leaf { value: self.objective.leaf(total), rows: total.rows as u32 };
+                self.nodes.push(TreeNode::Leaf(leaf));
+            }
         }
     }
 

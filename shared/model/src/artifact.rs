@@ -179,20 +179,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Calibration, Classifier, Imputer, LogisticRegression, Split, TreeNode, Trees};
+    use crate::{Calibration, Classifier, Imputer, Leaf, LogisticRegression, Split, TreeNode, Trees};
 
     fn boosted() -> Artifact {
         let split = |f: usize, code, missing_left| {
             TreeNode::Split(Split::at_most(Feature::ALL[f], code, missing_left))
         };
+        let leaf = |value, rows| TreeNode::Leaf(Leaf { value, rows });
         let trees = Trees::new(&[
-            vec![split(7, Code::Zero, true), TreeNode::Leaf(1.25), TreeNode::Leaf(-0.75)],
+            vec![split(7, Code::Zero, true), leaf(1.25, 7), leaf(-0.75, 3)],
             vec![
                 split(13, Code::Minus, false),
                 split(0, Code::Minus, true),
-                TreeNode::Leaf(0.5),
-                TreeNode::Leaf(0.25),
-                TreeNode::Leaf(-0.5),
+                leaf(0.5, 5),
+                leaf(0.25, 5),
+                leaf(-0.5, 5),
             ],
         ])
         .unwrap();
@@ -233,6 +234,8 @@ mod tests {
         for bits in (0..1u64 << 60).step_by(1 << 55) {
             let p = model.probability(FeatureVector::from_bits(bits).unwrap());
             assert!((0.0..=1.0).contains(&p), "{p}");
+            let explanation = model.explain(FeatureVector::from_bits(bits).unwrap());
+            assert!(explanation.is_none_or(|e| e.contributions.iter().all(|c| c.is_finite())));
         }
     }
 

@@ -27,6 +27,7 @@ mod artifact;
 mod calibration;
 mod card;
 mod classifier;
+mod explain;
 mod imputer;
 mod linear;
 mod memo;
@@ -40,11 +41,12 @@ pub use card::{
     Figures, HeldOut, Metrics, RandomSplit, ReliabilityBin,
 };
 pub use classifier::{Classifier, Family, ScoreUnit};
+pub use explain::Explanation;
 pub use imputer::Imputer;
 pub use linear::LogisticRegression;
 pub use memo::Memo;
 pub use model::{InvalidModel, Model, ModelParts, PROBABILITY_FLOOR};
-pub use trees::{InvalidTrees, MAX_NODES, Node, Split, TreeNode, Trees};
+pub use trees::{InvalidTrees, Leaf, MAX_DEPTH, MAX_NODES, Node, Split, TreeNode, Trees};
 
 /// The logistic function, 1 / (1 + e^−x), the same to the bit on every x86-64 processor.
 #[must_use]

@@ -3,6 +3,7 @@
 use lurelight_schema::{CodeSet, FEATURE_COUNT, FeatureVector, Label};
 use serde::{Deserialize, Serialize};
 
+use crate::explain::{Explanation, explain};
 use crate::{Calibration, Classifier, Imputer};
 
 /// No probability is reported below this or above one minus this: the data has too few rows to tell a
@@ -77,6 +78,13 @@ impl Model {
         clip(self.0.calibration.apply(clip(self.0.classifier.probability(filled))))
     }
 
+    /// How much each feature moves the classifier's raw score of this row; `None` where there is no exact
+    /// answer for the classifier.
+    #[must_use]
+    pub fn explain(&self, vector: FeatureVector) -> Option<Explanation> {
+        explain(&self.0.classifier, self.0.imputer.map_or(vector, |imputer| imputer.fill(vector)))
+    }
+
     /// The verdict on a probability at the model's own threshold.
     #[must_use]
     pub fn label(&self, probability: f64) -> Label {
@@ -121,7 +129,7 @@ impl Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{LogisticRegression, TreeNode, Trees};
+    use crate::{Leaf, LogisticRegression, TreeNode, Trees};
 
     fn parts() -> ModelParts {
         ModelParts {
@@ -138,8 +146,9 @@ mod tests {
 
     #[test]
     fn unusable_parts_are_named() {
-        let leaf = |value| Trees::new(&[vec![TreeNode::Leaf(value)]]).unwrap();
-        let two = Trees::new(&[vec![TreeNode::Leaf(0.5)], vec![TreeNode::Leaf(0.5)]]).unwrap();
+        let node = |value| vec![TreeNode::Leaf(Leaf { value, rows: 1 })];
+        let leaf = |value| Trees::new(&[node(value)]).unwrap();
+        let two = Trees::new(&[node(0.5), node(0.5)]).unwrap();
         let table = [
             (Classifier::DecisionTree(leaf(1.5)), "between 0 and 1"),
             (Classifier::DecisionTree(two), "one tree"),

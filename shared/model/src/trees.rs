@@ -6,13 +6,27 @@ use serde::{Deserialize, Serialize};
 /// The most nodes that one ensemble may have.
 pub const MAX_NODES: usize = 1 << 22;
 
+/// The most splits between a root and a leaf. A split that parts rows takes a code away from a feature on
+/// either side, so no tree has a use for more.
+pub const MAX_DEPTH: usize = 3 * Feature::ALL.len();
+
 /// A split or a leaf, as a tree is written down.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum TreeNode {
     /// The left child follows at once, the right one after the left subtree.
     Split(Split),
-    /// The value of a leaf.
-    Leaf(f64),
+    /// The end of a path.
+    Leaf(Leaf),
+}
+
+/// The end of a path through a tree.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Leaf {
+    /// What the tree says of the rows that come here.
+    pub value: f64,
+    /// How many rows of the tree's sample came here; at least 1. It tells what a row whose features are
+    /// not known would most likely meet, which is what contributions are measured against.
+    pub rows: u32,
 }
 
 /// A question to one feature: rows whose code is in `left` go left. One set of codes says everything,
@@ -34,6 +48,8 @@ pub struct Trees {
     nodes: Vec<Node>,
     roots: Vec<u32>,
     values: Vec<f64>,
+    /// The rows of each node: a leaf's own, a split's the sum of its leaves'.
+    rows: Vec<u32>,
 }
 
 /// A node in 32 bits: the feature (31: a leaf) in bits 0 to 4; of a split the left codes in bits 5 to 8
@@ -52,6 +68,9 @@ pub enum InvalidTrees {
     /// More nodes than [`MAX_NODES`].
     #[error("{0} nodes are more than the {MAX_NODES} that an ensemble may have")]
     TooManyNodes(usize),
+    /// A path longer than [`MAX_DEPTH`].
+    #[error("node {0} is more than {MAX_DEPTH} splits away from its root")]
+    TooDeep(usize),
     /// The last tree ends before its last leaf.
     #[error("the last tree is cut off: {0} subtrees are missing")]
     CutOff(usize),
@@ -64,6 +83,9 @@ pub enum InvalidTrees {
     /// A value that is infinite or not a number.
     #[error("value {0} of the table is not finite")]
     NotFinite(usize),
+    /// A leaf that no row came to, or not one count a leaf.
+    #[error("every leaf needs the number of its rows, 1 or more")]
+    LeafRows,
 }
 
 impl Trees {
@@ -73,22 +95,21 @@ impl Trees {
     ///
     /// See [`InvalidTrees`]; node numbers count through all trees.
     pub fn new(trees: &[Vec<TreeNode>]) -> Result<Trees, InvalidTrees> {
-        let mut values: Vec<f64> = trees
-            .iter()
-            .flatten()
-            .filter_map(|n| if let TreeNode::Leaf(v) = n { Some(*v) } else { None })
-            .collect();
+        let leaf = |node: &TreeNode| if let TreeNode::Leaf(leaf) = node { Some(*leaf) } else { None };
+        let leaves: Vec<Leaf> = trees.iter().flatten().filter_map(leaf).collect();
+        let mut values: Vec<f64> = leaves.iter().map(|leaf| leaf.value).collect();
         values.sort_by(f64::total_cmp);
         values.dedup_by(|a, b| a.total_cmp(b).is_eq());
         let code = |node: &TreeNode| match node {
             TreeNode::Split(split) => split.feature.index() as u32 | u32::from(split.left.bits()) << 5,
-            TreeNode::Leaf(value) => {
-                let place = values.binary_search_by(|v| v.total_cmp(value)).unwrap_or_default();
+            TreeNode::Leaf(leaf) => {
+                let place = values.binary_search_by(|v| v.total_cmp(&leaf.value)).unwrap_or_default();
                 LEAF | (place as u32) << 5
             }
         };
         let nodes = trees.iter().flatten().map(code).collect();
-        Trees::try_from(Written { nodes, values })
+        let leaf_rows = leaves.iter().map(|leaf| leaf.rows).collect();
+        Trees::try_from(Written { nodes, values, leaf_rows })
     }
 
     /// How many trees there are; never 0.
@@ -136,16 +157,34 @@ impl Trees {
     /// The trees as they are written down, the inverse of [`Trees::new`].
     pub fn iter(&self) -> impl Iterator<Item = Vec<TreeNode>> + '_ {
         let ends = self.roots.iter().skip(1).copied().chain([self.nodes.len() as u32]);
-        self.roots.iter().zip(ends).map(|(&start, end)| {
-            self.nodes[start as usize..end as usize].iter().map(|node| self.tree_node(*node)).collect()
-        })
+        self.roots
+            .iter()
+            .zip(ends)
+            .map(|(&start, end)| (start as usize..end as usize).map(|at| self.node(at)).collect())
     }
 
-    fn tree_node(&self, node: Node) -> TreeNode {
+    /// The places of the roots among all nodes.
+    pub(crate) fn roots(&self) -> impl Iterator<Item = usize> + '_ {
+        self.roots.iter().map(|root| *root as usize)
+    }
+
+    /// The node at a place.
+    pub(crate) fn node(&self, at: usize) -> TreeNode {
+        let node = self.nodes[at];
         match node.split() {
             Some(split) => TreeNode::Split(split),
-            None => TreeNode::Leaf(self.values[node.value()]),
+            None => TreeNode::Leaf(Leaf { value: self.values[node.value()], rows: self.rows[at] }),
         }
+    }
+
+    /// The places of a split's children, left and right.
+    pub(crate) fn children(&self, at: usize) -> [usize; 2] {
+        [at + 1, at + (self.nodes[at].0 >> 9) as usize]
+    }
+
+    /// The rows of the tree's sample that came to a node.
+    pub(crate) fn rows(&self, at: usize) -> u32 {
+        self.rows[at]
     }
 
     #[inline]
@@ -186,12 +225,16 @@ impl std::fmt::Debug for Trees {
 struct Written {
     nodes: Vec<u32>,
     values: Vec<f64>,
+    /// In the order of the leaves.
+    leaf_rows: Vec<u32>,
 }
 
 impl From<Trees> for Written {
     fn from(trees: Trees) -> Written {
         let bare = |node: &Node| if node.split().is_some() { node.0 & 0x1ff } else { node.0 };
-        Written { nodes: trees.nodes.iter().map(bare).collect(), values: trees.values }
+        let leaves = trees.nodes.iter().zip(&trees.rows).filter(|(node, _)| node.split().is_none());
+        let leaf_rows = leaves.map(|(_, rows)| *rows).collect();
+        Written { nodes: trees.nodes.iter().map(bare).collect(), values: trees.values, leaf_rows }
     }
 }
 
@@ -209,6 +252,8 @@ impl TryFrom<Written> for Trees {
             return Err(InvalidTrees::NotFinite(at));
         }
         let mut nodes = Vec::with_capacity(written.nodes.len());
+        let mut rows = vec![0; written.nodes.len()];
+        let mut leaf_rows = written.leaf_rows.iter();
         let mut roots = Vec::new();
         // The splits whose left subtree is being read (false) or whose right one is (true).
         let mut open: Vec<(usize, bool)> = Vec::new();
@@ -220,10 +265,19 @@ impl TryFrom<Written> for Trees {
             if bare & LEAF != LEAF {
                 check_split(at, bare)?;
                 open.push((at, false));
+                if open.len() > MAX_DEPTH {
+                    return Err(InvalidTrees::TooDeep(at));
+                }
                 continue;
             }
             if (bare >> 5) as usize >= written.values.len() {
                 return Err(InvalidTrees::Value(at));
+            }
+            let Some(count) = leaf_rows.next().filter(|count| **count > 0) else {
+                return Err(InvalidTrees::LeafRows);
+            };
+            for place in open.iter().map(|(split, _)| *split).chain([at]) {
+                rows[place] = count.saturating_add(rows[place]);
             }
             // A leaf ends every subtree whose right side it closes; the next node starts a right side.
             while let Some((_, true)) = open.last() {
@@ -237,7 +291,10 @@ impl TryFrom<Written> for Trees {
         if !open.is_empty() {
             return Err(InvalidTrees::CutOff(1 + open.iter().filter(|(_, in_right)| !in_right).count()));
         }
-        Ok(Trees { nodes, roots, values: written.values })
+        if leaf_rows.next().is_some() {
+            return Err(InvalidTrees::LeafRows);
+        }
+        Ok(Trees { nodes, roots, values: written.values, rows })
     }
 }
 
@@ -274,7 +331,8 @@ mod tests {
 
     /// A random tree in preorder and, beside it, the value that a plain recursion finds for a row.
     fn arbitrary_tree() -> impl Strategy<Value = Vec<TreeNode>> {
-        let leaf = (-5i8..5).prop_map(|v| vec![TreeNode::Leaf(f64::from(v))]);
+        let leaf =
+            (-5i8..5, 1..9u32).prop_map(|(v, rows)| vec![TreeNode::Leaf(Leaf { value: f64::from(v), rows })]);
         leaf.prop_recursive(6, 64, 2, |inner| {
             (0..30usize, 1..15u8, inner.clone(), inner).prop_map(|(f, codes, left, right)| {
                 let split = Split { feature: Feature::ALL[f], left: CodeSet::from_bits(codes) };
@@ -285,7 +343,7 @@ mod tests {
 
     fn walk(nodes: &mut impl Iterator<Item = TreeNode>, vector: FeatureVector) -> f64 {
         match nodes.next().unwrap() {
-            TreeNode::Leaf(value) => value,
+            TreeNode::Leaf(leaf) => leaf.value,
             TreeNode::Split(split) => {
                 let left = walk(nodes, vector);
                 let right = walk(nodes, vector);
@@ -313,9 +371,10 @@ mod tests {
         fn any_nodes_are_trees_or_refused(
             nodes in prop::collection::vec(prop_oneof![any::<u32>(), 0..1u32 << 9, Just(31u32)], 0..40),
             values in prop::collection::vec(-1.0..1.0f64, 0..3),
+            leaf_rows in prop::collection::vec(0..3u32, 0..40),
             bits in 0..1u64 << 60,
         ) {
-            if let Ok(trees) = Trees::try_from(Written { nodes, values }) {
+            if let Ok(trees) = Trees::try_from(Written { nodes, values, leaf_rows }) {
                 prop_assert!(trees.sum(FeatureVector::from_bits(bits).unwrap()).is_finite());
             }
         }
@@ -335,7 +394,14 @@ mod tests {
             (vec![1 << 9 | 1 << 5, 31, 31], vec![0.5], InvalidTrees::Split(0)),
         ];
         for (nodes, values, expected) in table {
-            assert_eq!(Trees::try_from(Written { nodes, values }), Err(expected));
+            assert_eq!(Trees::try_from(Written { nodes, values, leaf_rows: vec![1; 2] }), Err(expected));
+        }
+        let chain: Vec<u32> = std::iter::repeat_n([1 << 5, 31], 100).flatten().chain([31]).collect();
+        let written = Written { nodes: chain, values: vec![0.5], leaf_rows: vec![1; 101] };
+        assert_eq!(Trees::try_from(written), Err(InvalidTrees::TooDeep(180)));
+        for leaf_rows in [vec![], vec![1], vec![1, 0], vec![1, 1, 1]] {
+            let written = Written { nodes: vec![1 << 5, 31, 31], values: vec![0.5], leaf_rows };
+            assert_eq!(Trees::try_from(written), Err(InvalidTrees::LeafRows));
         }
     }
 }

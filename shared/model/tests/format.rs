@@ -6,7 +6,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use lurelight_model::{
-    Artifact, Calibration, Classifier, Imputer, LogisticRegression, Model, ModelParts, Split, TreeNode, Trees,
+    Artifact, Calibration, Classifier, Imputer, Leaf, LogisticRegression, Model, ModelParts, Split, TreeNode,
+    Trees,
 };
 use lurelight_schema::{Code, CodeSet, FEATURE_COUNT, Feature, FeatureVector};
 
@@ -15,17 +16,13 @@ fn models() -> Vec<(&'static str, Model)> {
     let split = |f: usize, codes: u8| {
         TreeNode::Split(Split { feature: Feature::ALL[f], left: CodeSet::from_bits(codes) })
     };
+    // As many rows as thousandths of the value, so that every count differs.
+    let leaf = |value: f64| TreeNode::Leaf(Leaf { value, rows: (1000.0 * value.abs()) as u32 });
     let shares = [
-        vec![
-            split(7, 0b1001),
-            TreeNode::Leaf(0.875),
-            split(13, 0b0011),
-            TreeNode::Leaf(0.5),
-            TreeNode::Leaf(0.0625),
-        ],
-        vec![split(29, 0b0100), TreeNode::Leaf(0.25), TreeNode::Leaf(0.75)],
+        vec![split(7, 0b1001), leaf(0.875), split(13, 0b0011), leaf(0.5), leaf(0.0625)],
+        vec![split(29, 0b0100), leaf(0.25), leaf(0.75)],
     ];
-    let steps = vec![split(0, 0b1110), TreeNode::Leaf(-1.5), TreeNode::Leaf(0.625)];
+    let steps = vec![split(0, 0b1110), leaf(-1.5), leaf(0.625)];
     let trees = |trees: &[Vec<TreeNode>]| Trees::new(trees).unwrap();
     let platt = Calibration::Platt { slope: 0.75, intercept: -0.125 };
     let linear =
