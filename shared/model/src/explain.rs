@@ -59,9 +59,11 @@ fn explain_linear(linear: &LogisticRegression, vector: FeatureVector) -> Explana
 
 /// Explains `offset + scale × the sum of the trees`.
 fn explain_trees(trees: &Trees, vector: FeatureVector, offset: f64, scale: f64) -> Explanation {
-    let mut walk = Walk { trees, vector, base: 0.0, contributions: [0.0; FEATURE_COUNT] };
+    let mut walk = Walk { trees, vector, base: 0.0, contributions: [0.0; FEATURE_COUNT], paths: Vec::new() };
     for root in trees.roots() {
-        walk.visit(root, 1.0, &Path::default());
+        walk.paths.clear();
+        walk.paths.push(Step { feature: u8::MAX, zero: 1.0, one: 1.0, weight: 1.0 });
+        walk.visit(root, 1.0, 0);
     }
     Explanation {
         base: offset + scale * walk.base,
@@ -74,112 +76,121 @@ struct Walk<'a> {
     vector: FeatureVector,
     base: f64,
     contributions: [f64; FEATURE_COUNT],
+    /// The paths to the node visited and to all nodes above it, one behind the other.
+    paths: Vec<Step>,
 }
 
-impl Walk<'_> {
-    /// Visits a node to which `share` of the tree's rows came.
-    fn visit(&mut self, at: usize, share: f64, path: &Path) {
-        match self.trees.node(at) {
-            TreeNode::Leaf(leaf) => {
-                self.base += share * leaf.value;
-                for i in 1..path.len {
-                    let step = path.steps[i];
-                    self.contributions[usize::from(step.feature)] +=
-                        path.without(i).weight_sum() * (step.one - step.zero) * leaf.value;
-                }
-            }
-            TreeNode::Split(split) => {
-                let feature = split.feature.index() as u8;
-                let (path, before) = match path.find(feature) {
-                    Some(i) => (path.without(i), path.steps[i]),
-                    None => (*path, Step { feature, zero: 1.0, one: 1.0, weight: 0.0 }),
-                };
-                let goes_left = split.goes_left(self.vector);
-                for (child, hot) in self.trees.children(at).into_iter().zip([goes_left, !goes_left]) {
-                    let part = f64::from(self.trees.rows(child)) / f64::from(self.trees.rows(at));
-                    let one = if hot { before.one } else { 0.0 };
-                    let extended = path.with(feature, before.zero * part, one);
-                    self.visit(child, share * part, &extended);
-                }
-            }
-        }
-    }
-}
-
-/// The features asked on the way to a node, each once, with the weights of all subsets of them by size.
+/// A feature asked on the way to a node, each once; and the weight of the subsets of all of them that have
+/// as many features as the step's place in the path. The first step stands for no feature.
 #[derive(Clone, Copy)]
-struct Path {
-    steps: [Step; FEATURE_COUNT + 1],
-    len: usize,
-}
-
-#[derive(Clone, Copy, Default)]
 struct Step {
     feature: u8,
     /// The share of rows that go on where the feature is not known.
     zero: f64,
     /// Whether the row goes on where it is known: 1 or 0.
     one: f64,
-    /// The weight of subsets with as many features as the step's place.
     weight: f64,
 }
 
-impl Default for Path {
-    /// The path to a root: no feature, one empty subset.
-    fn default() -> Path {
-        let mut steps = [Step::default(); FEATURE_COUNT + 1];
-        steps[0] = Step { feature: u8::MAX, zero: 1.0, one: 1.0, weight: 1.0 };
-        Path { steps, len: 1 }
-    }
-}
-
-impl Path {
-    fn find(&self, feature: u8) -> Option<usize> {
-        self.steps[..self.len].iter().position(|step| step.feature == feature)
-    }
-
-    /// The path with a feature more (EXTEND of the paper).
-    fn with(&self, feature: u8, zero: f64, one: f64) -> Path {
-        let mut path = *self;
-        let len = path.len as f64;
-        path.steps[path.len] = Step { feature, zero, one, weight: 0.0 };
-        for i in (0..path.len).rev() {
-            let weight = path.steps[i].weight;
-            path.steps[i + 1].weight += one * weight * (i + 1) as f64 / (len + 1.0);
-            path.steps[i].weight = zero * weight * (len - i as f64) / (len + 1.0);
-        }
-        path.len += 1;
-        path
-    }
-
-    /// The path without one of its features (UNWIND of the paper).
-    fn without(&self, place: usize) -> Path {
-        let mut path = *self;
-        let last = path.len - 1;
-        let len = path.len as f64;
-        let Step { zero, one, .. } = path.steps[place];
-        let mut next = path.steps[last].weight;
-        for i in (0..last).rev() {
-            if one != 0.0 {
-                let weight = path.steps[i].weight;
-                path.steps[i].weight = next * len / ((i + 1) as f64 * one);
-                next = weight - path.steps[i].weight * zero * (len - 1.0 - i as f64) / len;
-            } else {
-                path.steps[i].weight = path.steps[i].weight * len / (zero * (len - 1.0 - i as f64));
+impl Walk<'_> {
+    /// Visits a node to which `share` of the tree's rows came, and whose path begins at `start`.
+    fn visit(&mut self, at: usize, share: f64, start: usize) {
+        match self.trees.node(at) {
+            TreeNode::Leaf(leaf) => {
+                self.base += share * leaf.value;
+                let path = &mut self.paths[start..];
+                for place in 1..path.len() {
+                    let Step { feature, zero, one, .. } = path[place];
+                    self.contributions[usize::from(feature)] +=
+                        weight_sum_without(path, place) * (one - zero) * leaf.value;
+                }
+            }
+            TreeNode::Split(split) => {
+                let feature = split.feature.index() as u8;
+                let goes_left = split.goes_left(self.vector);
+                let end = self.paths.len();
+                for (child, hot) in self.trees.children(at).into_iter().zip([goes_left, !goes_left]) {
+                    self.paths.extend_from_within(start..end);
+                    let before = take(&mut self.paths, end, feature);
+                    let part = f64::from(self.trees.rows(child)) / f64::from(self.trees.rows(at));
+                    let one = if hot { before.1 } else { 0.0 };
+                    extend(&mut self.paths, end, Step { feature, zero: before.0 * part, one, weight: 0.0 });
+                    self.visit(child, share * part, end);
+                    self.paths.truncate(end);
+                }
             }
         }
-        for i in place..last {
-            let Step { feature, zero, one, .. } = path.steps[i + 1];
-            path.steps[i] = Step { feature, zero, one, ..path.steps[i] };
-        }
-        path.len = last;
-        path
-    }
-
-    fn weight_sum(&self) -> f64 {
-        self.steps[..self.len].iter().map(|step| step.weight).sum()
     }
 }
+
+/// Adds a feature to the path that begins at `start` (EXTEND of the paper).
+fn extend(paths: &mut Vec<Step>, start: usize, step: Step) {
+    paths.push(step);
+    let path = &mut paths[start..];
+    let last = path.len() - 1;
+    let per_len = RECIPROCALS[path.len()];
+    for i in (0..last).rev() {
+        let weight = path[i].weight * per_len;
+        path[i + 1].weight += step.one * weight * (i + 1) as f64;
+        path[i].weight = step.zero * weight * (last - i) as f64;
+    }
+}
+
+/// Takes a feature out of the path that begins at `start`, if it is there, and returns its two fractions
+/// (UNWIND of the paper).
+fn take(paths: &mut Vec<Step>, start: usize, feature: u8) -> (f64, f64) {
+    let path = &mut paths[start..];
+    let Some(place) = path.iter().position(|step| step.feature == feature) else { return (1.0, 1.0) };
+    let Step { zero, one, .. } = path[place];
+    let last = path.len() - 1;
+    unwound(path, place, |path, i, weight| path[i].weight = weight);
+    for i in place..last {
+        path[i] = Step { weight: path[i].weight, ..path[i + 1] };
+    }
+    paths.pop();
+    (zero, one)
+}
+
+/// The sum of the weights of the path without one of its features.
+fn weight_sum_without(path: &mut [Step], place: usize) -> f64 {
+    let mut sum = 0.0;
+    unwound(path, place, |_, _, weight| sum += weight);
+    sum
+}
+
+/// Works out the weights of the path without one of its features, the last one first.
+#[inline]
+fn unwound(path: &mut [Step], place: usize, mut weigh: impl FnMut(&mut [Step], usize, f64)) {
+    let last = path.len() - 1;
+    let len = path.len() as f64;
+    let Step { zero, one, .. } = path[place];
+    if one == 0.0 {
+        let per_zero = len / zero;
+        for i in (0..last).rev() {
+            let weight = path[i].weight * per_zero * RECIPROCALS[last - i];
+            weigh(path, i, weight);
+        }
+        return;
+    }
+    let zero_per_len = zero * RECIPROCALS[path.len()];
+    let mut next = path[last].weight;
+    for i in (0..last).rev() {
+        let weight = next * len * RECIPROCALS[i + 1];
+        next = path[i].weight - weight * zero_per_len * (last - i) as f64;
+        weigh(path, i, weight);
+    }
+}
+
+/// 1/n, because a division takes longer than all the rest.
+const RECIPROCALS: [f64; FEATURE_COUNT + 2] = {
+    let mut reciprocals = [0.0; FEATURE_COUNT + 2];
+    let mut n = 1;
+    while n < reciprocals.len() {
+        reciprocals[n] = 1.0 / n as f64;
+        n += 1;
+    }
+    reciprocals
+};
 
 #[cfg(test)]
 mod tests {
