@@ -11,7 +11,7 @@ use predict::{Context, Error};
 
 use crate::failure::Failure;
 use crate::files::{self, Aside, Input};
-use crate::verdicts::{CsvVerdicts, JsonVerdicts, Verdict, Verdicts};
+use crate::verdicts::{CsvVerdicts, JsonVerdicts, Reasons, Verdict, Verdicts};
 use crate::{output, serve};
 
 /// Judge the rows of a file: is the site legitimate, or is it phishing?
@@ -43,6 +43,9 @@ pub struct Args {
     /// The probability from which a row is called phishing, 0 to 1 [default: the model's own]
     #[arg(long, value_name = "PROBABILITY", value_parser = probability)]
     threshold: Option<f64>,
+    /// Give this many reasons for each row, the strongest ones
+    #[arg(long, value_name = "COUNT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=30))]
+    explain: u8,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -86,7 +89,7 @@ fn judge(args: &Args, context: &Context, out: &mut dyn Write) -> Result<(), Fail
     let format = if args.json { Format::Json } else { args.format };
     let bar = input.bar.clone();
     let judged = match format {
-        Format::Csv => stream(args, context, input, &mut CsvVerdicts::new(out)),
+        Format::Csv => stream(args, context, input, &mut CsvVerdicts::new(out, args.explain > 0)),
         Format::Json => stream(args, context, input, &mut JsonVerdicts::new(out)),
         Format::Html => page(args, context, input, out),
     };
@@ -142,6 +145,7 @@ fn stream(args: &Args, context: &Context, input: Input, verdicts: &mut impl Verd
     let replaced = reader.columns().iter().any(|column| column.role == Role::PreviousPrediction);
     let mut counts =
         Counts { phishing: 0, legitimate: 0, labelled: 0, agreeing: 0, report: Report::default() };
+    let mut reasons = Reasons::new(context, args.explain);
     while let Some(row) = reader.next_row()? {
         let probability = context.probability(row.vector);
         let label = Model::label_at(probability, threshold);
@@ -153,7 +157,7 @@ fn stream(args: &Args, context: &Context, input: Input, verdicts: &mut impl Verd
             counts.labelled += 1;
             counts.agreeing += u64::from(given == label);
         }
-        verdicts.row(&row, Verdict { label, probability })?;
+        verdicts.row(&row, Verdict { label, probability, reasons: reasons.of(row.vector) })?;
     }
     counts.report = reader.finish()?;
     verdicts.end(&counts)?;
@@ -196,7 +200,14 @@ fn say(path: &Path, context: &Context, threshold: f64, counts: &Counts) {
 fn page(args: &Args, context: &Context, input: Input, out: &mut dyn Write) -> Result<(), Stopped> {
     let name = args.file.file_name().map(|name| name.to_string_lossy().into_owned());
     let bytes: Box<dyn Read> = Box::new(input.bytes);
-    match predict::report_page(context, bytes, name.as_deref(), input.format, args.threshold) {
+    match predict::report_page(
+        context,
+        bytes,
+        name.as_deref(),
+        input.format,
+        args.threshold,
+        args.explain.into(),
+    ) {
         Ok(page) => Ok(out.write_all(page.as_bytes())?),
         Err(Error::Read(error)) => Err(Stopped::Read(error)),
         Err(error) => Err(Stopped::Write(io::Error::other(error))),

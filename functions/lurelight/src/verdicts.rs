@@ -1,21 +1,53 @@
 //! Verdicts as CSV and as JSON, one row after the other.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 
-use lurelight_schema::Label;
 use lurelight_schema::read::{Column, Role, Row};
-use predict::ModelInfo;
+use lurelight_schema::{FeatureVector, Label};
+use predict::{Context, ModelInfo, Reason};
 use serde_json::json;
 
 use crate::predict::Counts;
 
 /// A verdict on one row.
 #[derive(Clone, Copy, Debug)]
-pub struct Verdict {
+pub struct Verdict<'a> {
     /// What the site is taken for.
     pub label: Label,
     /// The probability of phishing.
     pub probability: f64,
+    /// The strongest reasons, where they are wanted.
+    pub reasons: Option<&'a [Reason]>,
+}
+
+/// The reasons of rows, worked out once for each distinct one while there is room.
+pub struct Reasons<'a> {
+    context: &'a Context,
+    count: usize,
+    known: HashMap<FeatureVector, Vec<Reason>>,
+}
+
+impl<'a> Reasons<'a> {
+    /// So many distinct rows are kept; explaining one takes a millisecond or so.
+    const MOST: usize = 1 << 16;
+
+    /// Gives `count` reasons a row; none at all for 0.
+    pub fn new(context: &'a Context, count: u8) -> Reasons<'a> {
+        Reasons { context, count: count.into(), known: HashMap::new() }
+    }
+
+    /// The reasons of a row.
+    pub fn of(&mut self, vector: FeatureVector) -> Option<&[Reason]> {
+        if self.count == 0 {
+            return None;
+        }
+        if self.known.len() >= Self::MOST {
+            self.known.clear();
+        }
+        let reasons = || predict::reasons(self.context.model(), vector, self.count);
+        Some(self.known.entry(vector).or_insert_with(reasons))
+    }
 }
 
 /// Takes rows with their verdicts. Nothing is written before the first row, so that an input without a
@@ -24,7 +56,7 @@ pub trait Verdicts {
     /// Takes what is known before the first row.
     fn begin(&mut self, columns: &[Column], model: &ModelInfo<'_>, threshold: f64);
     /// Writes a row.
-    fn row(&mut self, row: &Row<'_>, verdict: Verdict) -> io::Result<()>;
+    fn row(&mut self, row: &Row<'_>, verdict: Verdict<'_>) -> io::Result<()>;
     /// Writes what is known after the last row.
     fn end(&mut self, counts: &Counts) -> io::Result<()>;
 }
@@ -35,6 +67,7 @@ const ADDED: &str = "label,probability,predicted_column";
 /// The input's columns, an older prediction left out, and the verdict.
 pub struct CsvVerdicts<'a> {
     out: &'a mut dyn Write,
+    explained: bool,
     header: Option<String>,
     /// For each column whether it is carried along; empty if all are.
     kept: Vec<bool>,
@@ -42,9 +75,9 @@ pub struct CsvVerdicts<'a> {
 }
 
 impl<'a> CsvVerdicts<'a> {
-    /// Writes to `out`.
-    pub fn new(out: &'a mut dyn Write) -> CsvVerdicts<'a> {
-        CsvVerdicts { out, header: None, kept: Vec::new(), line: Vec::new() }
+    /// Writes to `out`, with a column of reasons or without.
+    pub fn new(out: &'a mut dyn Write, explained: bool) -> CsvVerdicts<'a> {
+        CsvVerdicts { out, explained, header: None, kept: Vec::new(), line: Vec::new() }
     }
 }
 
@@ -55,6 +88,9 @@ impl Verdicts for CsvVerdicts<'_> {
         for column in columns.iter().filter(carried) {
             push_cell(&mut header, &column.name);
         }
+        if self.explained {
+            header.extend_from_slice(b"reasons,");
+        }
         let header = String::from_utf8_lossy(&header).into_owned() + ADDED + "\n";
         self.header = Some(header);
         if !columns.iter().all(|column| carried(&column)) {
@@ -62,7 +98,7 @@ impl Verdicts for CsvVerdicts<'_> {
         }
     }
 
-    fn row(&mut self, row: &Row<'_>, verdict: Verdict) -> io::Result<()> {
+    fn row(&mut self, row: &Row<'_>, verdict: Verdict<'_>) -> io::Result<()> {
         if let Some(header) = self.header.take() {
             self.out.write_all(header.as_bytes())?;
         }
@@ -79,7 +115,10 @@ impl Verdicts for CsvVerdicts<'_> {
                 }
             }
         }
-        let Verdict { label, probability } = verdict;
+        let Verdict { label, probability, reasons } = verdict;
+        if let Some(reasons) = reasons {
+            push_cell(&mut self.line, &predict::in_one_line(reasons));
+        }
         writeln!(self.line, "{label},{probability:.6},{:.1}", label.predicted_column())?;
         self.out.write_all(&self.line)
     }
@@ -122,7 +161,7 @@ impl Verdicts for JsonVerdicts<'_> {
         self.head = format!("{{\"model\":{},\"threshold\":{},\"rows\":[", json!(model), json!(threshold));
     }
 
-    fn row(&mut self, row: &Row<'_>, verdict: Verdict) -> io::Result<()> {
+    fn row(&mut self, row: &Row<'_>, verdict: Verdict<'_>) -> io::Result<()> {
         self.line.clear();
         if self.begun {
             self.line.push(b',');
@@ -130,14 +169,18 @@ impl Verdicts for JsonVerdicts<'_> {
             self.line.extend_from_slice(self.head.as_bytes());
         }
         self.begun = true;
-        let Verdict { label, probability } = verdict;
+        let Verdict { label, probability, reasons } = verdict;
         // Neither the word nor the numbers need escaping.
         write!(
             self.line,
-            "\n{{\"row\":{},\"label\":\"{label}\",\"probability\":{probability:.6},\"predicted_column\":{:.1}}}",
+            "\n{{\"row\":{},\"label\":\"{label}\",\"probability\":{probability:.6},\"predicted_column\":{:.1}",
             row.number,
             label.predicted_column()
         )?;
+        if let Some(reasons) = reasons {
+            write!(self.line, ",\"reasons\":{}", json!(reasons))?;
+        }
+        self.line.push(b'}');
         self.out.write_all(&self.line)
     }
 

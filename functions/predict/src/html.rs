@@ -4,6 +4,7 @@ use std::borrow::Borrow;
 use std::io::Read;
 
 use askama::Template;
+use lurelight_model::ScoreUnit;
 use lurelight_schema::read::Format;
 use lurelight_web::layout::Page;
 use lurelight_web::{BasePath, Finding};
@@ -29,6 +30,7 @@ struct ResultPage<'a> {
     notices: Vec<Notice>,
     shown: usize,
     output_columns: [&'static str; 3],
+    unit: ScoreUnit,
     rows: &'a str,
 }
 
@@ -84,6 +86,7 @@ pub(crate) fn result_page(
         notices: scored.notices(),
         shown,
         output_columns: OUTPUT_COLUMNS,
+        unit: context.model().classifier().unit(),
         rows: scored.rows.first(shown),
     };
     frame.expecting(content.rows.len()).render(&content).0
@@ -92,7 +95,8 @@ pub(crate) fn result_page(
 /// Scores an input and gives the result as one HTML file that needs no server: what
 /// `lurelight predict --format html` writes.
 ///
-/// `name` is the input's name as the page shows it. All rows are in memory as HTML.
+/// `name` is the input's name as the page shows it, `explain` how many reasons each row gets. All rows are in
+/// memory as HTML.
 ///
 /// # Errors
 /// [`Error::Read`] where the input cannot be used at all.
@@ -102,8 +106,10 @@ pub fn report_page(
     name: Option<&str>,
     format: Format,
     threshold: Option<f64>,
+    explain: usize,
 ) -> Result<String, Error> {
-    let scored = score(context, input, Task { format, threshold, skip: 0, rows: RowFormat::Html })?;
+    let task = Task { format, threshold, skip: 0, explain, rows: RowFormat::Html };
+    let scored = score(context, input, task)?;
     let root = BasePath::default();
     let frame = Page::new(&root, "Predictions").standalone();
     Ok(result_page(context, &scored, name, scored.written(), &frame))
@@ -118,7 +124,8 @@ mod tests {
         let context = Context::compiled_in().unwrap();
         let header: Vec<&str> = lurelight_schema::Feature::ALL.iter().map(|feature| feature.name()).collect();
         let text = format!("{},<b>\n{}<i>\n", header.join(","), "1,".repeat(30));
-        let page = report_page(&context, text.as_bytes(), Some("a<b>.csv"), Format::Csv, None).unwrap();
+        let page = report_page(&context, text.as_bytes(), Some("a<b>.csv"), Format::Csv, None, 2).unwrap();
+        assert!(page.contains("<td class=\"reasons\"><div"));
         assert!(page.contains("<style>") && page.contains("<td>&lt;i&gt;</td>"));
         for absent in ["<nav", "rel=\"stylesheet\"", "href=\"/", "<b>.csv", "<th scope=\"col\"><b>"] {
             assert!(!page.contains(absent), "{absent}");

@@ -16,6 +16,7 @@ mod error;
 mod handlers;
 mod html;
 mod plots;
+mod reasons;
 mod render;
 mod score;
 mod start;
@@ -29,6 +30,7 @@ use axum::routing::{get, post};
 pub use context::{Context, ModelInfo, Source};
 pub use error::Error;
 pub use html::report_page;
+pub use reasons::{MOST_REASONS, Reason, in_one_line, reasons};
 pub use score::{Scored, score};
 pub use start::{run, serve};
 

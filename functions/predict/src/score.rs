@@ -8,7 +8,8 @@ use lurelight_schema::read::{Format, LabelUse, Limits, ReadOptions, Reader, Repo
 use lurelight_schema::{FeatureVector, Label};
 use serde::Serialize;
 
-use crate::render::{RowFormat, Rows};
+use crate::reasons::{Reason, reasons};
+use crate::render::{Frame, RowFormat, Rows};
 use crate::{Context, Error};
 
 /// What one input gave.
@@ -32,6 +33,10 @@ pub struct Scored {
     pub report: Report,
     /// Usable rows that were counted but not written down, before those that were.
     pub skipped: usize,
+    /// Reasons that were wanted for each row.
+    pub explain: usize,
+    explained: u64,
+    unexplained: u64,
     pub(crate) rows: Rows,
 }
 
@@ -55,6 +60,8 @@ pub struct Task {
     pub threshold: Option<f64>,
     /// Usable rows to count but not to write down.
     pub skip: usize,
+    /// Reasons to give for each row.
+    pub explain: usize,
     /// How rows are written down.
     pub rows: RowFormat,
 }
@@ -83,40 +90,66 @@ pub fn score(context: &Context, input: impl Read, task: Task) -> Result<Scored, 
         agreeing: 0,
         report: Report::default(),
         skipped: 0,
+        explain: task.explain,
+        explained: 0,
+        unexplained: 0,
         rows: Rows::new(task.rows),
     };
     let mut verdicts = Verdicts::default();
     while let Some(row) = reader.next_row()? {
-        let (label, ending) = verdicts.of(row.vector, || {
-            let probability = context.probability(row.vector);
-            let label = Model::label_at(probability, threshold);
-            (label, scored.rows.ending(label, probability))
-        });
-        scored.count(*label, row.label);
         if scored.skipped < task.skip {
+            scored.count(Model::label_at(context.probability(row.vector), threshold), row.label);
             scored.skipped += 1;
             continue;
         }
+        let (label, frame) = verdicts.of(row.vector, || {
+            let probability = context.probability(row.vector);
+            let label = Model::label_at(probability, threshold);
+            let reasons = explain(context, row.vector, task.explain, &mut scored);
+            (label, scored.rows.frame(label, probability, reasons.as_deref()))
+        });
+        scored.count(*label, row.label);
         let whole = row.csv_text().filter(|_| scored.replaced.is_empty());
-        if whole.is_some_and(|text| scored.rows.push_csv_text(row.number, text, ending)) {
+        if whole.is_some_and(|text| scored.rows.push_csv_text(row.number, text, frame)) {
             continue;
         }
         let cells = row.cells().zip(&kept).filter(|(_, kept)| **kept).map(|(cell, _)| cell);
-        scored.rows.push(row.number, cells, ending);
+        scored.rows.push(row.number, cells, frame);
     }
     scored.report = reader.finish()?;
     Ok(scored)
 }
 
-/// The verdict on each distinct row of one input, and how its row ends when it is written down.
+/// The most distinct rows of one input that are explained; explaining one takes as long as scoring hundreds.
+const MOST_EXPLAINED: u64 = 1000;
+
+/// The reasons for a row's score: none at all where none are wanted, an empty list beyond the limit.
+fn explain(
+    context: &Context,
+    vector: FeatureVector,
+    count: usize,
+    scored: &mut Scored,
+) -> Option<Vec<Reason>> {
+    if count == 0 {
+        return None;
+    }
+    if scored.explained == MOST_EXPLAINED {
+        scored.unexplained += 1;
+        return Some(Vec::new());
+    }
+    scored.explained += 1;
+    Some(reasons(context.model(), vector, count))
+}
+
+/// The verdict on each distinct row of one input, and what stands around its cells when it is written down.
 #[derive(Default)]
-struct Verdicts(HashMap<FeatureVector, (Label, String)>);
+struct Verdicts(HashMap<FeatureVector, (Label, Frame)>);
 
 impl Verdicts {
     /// Most distinct rows that are remembered: some 100 MB.
     const MOST: usize = 1 << 20;
 
-    fn of(&mut self, vector: FeatureVector, make: impl FnOnce() -> (Label, String)) -> &(Label, String) {
+    fn of(&mut self, vector: FeatureVector, make: impl FnOnce() -> (Label, Frame)) -> &(Label, Frame) {
         if self.0.len() >= Self::MOST {
             self.0.clear();
         }
@@ -163,6 +196,16 @@ impl Scored {
                     "the input holds an older prediction ({names}); it is replaced by the new one"
                 ),
                 count: self.report.rows,
+            });
+        }
+        if self.unexplained > 0 {
+            notices.push(Notice {
+                kind: "reasons_left_out".to_owned(),
+                column: None,
+                message: format!(
+                    "only the first {MOST_EXPLAINED} distinct rows have reasons; send the others again without these"
+                ),
+                count: self.unexplained,
             });
         }
         notices.extend(self.report.warnings.iter().map(|warning| {

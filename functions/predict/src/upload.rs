@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::Error;
 use crate::error::OFFERED;
+use crate::reasons::MOST_REASONS;
 
 /// Rows to be scored, and how the answer is wanted.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(crate) struct Upload {
     pub(crate) threshold: Option<f64>,
     /// Usable rows that are counted but not shown.
     pub(crate) skip: usize,
+    /// Reasons wanted for each row.
+    pub(crate) explain: usize,
     pub(crate) answer: Answer,
 }
 
@@ -41,6 +44,7 @@ pub(crate) enum Answer {
 struct Parameters {
     threshold: Option<String>,
     skip: Option<String>,
+    explain: Option<String>,
 }
 
 impl Upload {
@@ -61,8 +65,15 @@ impl Upload {
         let answer = accepted.and_then(Answer::accepted).ok_or(Error::NotAcceptable)?;
         let bytes =
             Bytes::from_request(request, &()).await.map_err(|error| Error::Form(error.body_text()))?;
-        let threshold = threshold(parameters.threshold.as_deref())?;
-        Ok(Self { bytes, format, name: None, threshold, skip: skip(parameters.skip.as_deref())?, answer })
+        Ok(Self {
+            bytes,
+            format,
+            name: None,
+            threshold: threshold(parameters.threshold.as_deref())?,
+            skip: skip(parameters.skip.as_deref())?,
+            explain: explain(parameters.explain.as_deref())?,
+            answer,
+        })
     }
 }
 
@@ -111,6 +122,7 @@ struct Form {
     stray: Option<String>,
     threshold: Option<String>,
     skip: Option<String>,
+    explain: Option<String>,
     format: Option<String>,
 }
 
@@ -141,6 +153,7 @@ impl Form {
             let place = match name.as_str() {
                 "threshold" => &mut form.threshold,
                 "skip" => &mut form.skip,
+                "explain" => &mut form.explain,
                 "format" => &mut form.format,
                 _ if file_name.is_some() => &mut form.stray,
                 _ => continue,
@@ -186,6 +199,7 @@ impl Form {
             name: part.name,
             threshold: threshold(filled(self.threshold).or(parameters.threshold).as_deref())?,
             skip: skip(filled(self.skip).or(parameters.skip).as_deref())?,
+            explain: explain(filled(self.explain).or(parameters.explain).as_deref())?,
             answer,
         })
     }
@@ -211,6 +225,15 @@ fn skip(value: Option<&str>) -> Result<usize, Error> {
         name: "skip",
         value: short(text),
         expected: "a count of rows",
+    })
+}
+
+fn explain(value: Option<&str>) -> Result<usize, Error> {
+    let Some(text) = value.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(0) };
+    text.parse().ok().filter(|count| *count <= MOST_REASONS).ok_or_else(|| Error::Parameter {
+        name: "explain",
+        value: short(text),
+        expected: "a count of reasons, 0 to 30",
     })
 }
 

@@ -7,6 +7,8 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, LINK, VARY};
 use axum::http::{HeaderValue, Response};
+use lurelight_model::ScoreUnit;
+use lurelight_schema::FeatureVector;
 use lurelight_web::layout::Page;
 use lurelight_web::{BasePath, Budget, Finding};
 use serde::Serialize;
@@ -47,8 +49,8 @@ fn answer(
         Answer::Json { .. } => RowFormat::Json,
         Answer::Csv { attachment } => RowFormat::Csv { guarded: attachment },
     };
-    let Upload { format, threshold, skip, .. } = *upload;
-    let scored = score(context, &*upload.bytes, Task { format, threshold, skip, rows })?;
+    let Upload { format, threshold, skip, explain, .. } = *upload;
+    let scored = score(context, &*upload.bytes, Task { format, threshold, skip, explain, rows })?;
     tracing::info!(
         rows = scored.report.rows,
         errors = scored.report.error_count,
@@ -136,11 +138,23 @@ struct Next<'a> {
 struct JsonHead<'a> {
     model: ModelInfo<'a>,
     threshold: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<Terms>,
+}
+
+/// What contributions add up to: with the base value, to the raw score in this unit.
+#[derive(Serialize)]
+struct Terms {
+    unit: ScoreUnit,
+    base: f64,
 }
 
 fn json(context: &Context, scored: &Scored, shown: usize) -> Result<Vec<u8>, Error> {
     let report = &scored.report;
-    let head = JsonHead { model: context.info(), threshold: scored.threshold };
+    let explained = (scored.explain > 0).then(|| context.model().explain(FeatureVector::MISSING)).flatten();
+    let unit = context.model().classifier().unit();
+    let explanation = explained.map(|explanation| Terms { unit, base: explanation.base });
+    let head = JsonHead { model: context.info(), threshold: scored.threshold, explanation };
     let tail = JsonTail {
         summary: Summary {
             rows: report.rows,
@@ -169,5 +183,5 @@ fn json(context: &Context, scored: &Scored, shown: usize) -> Result<Vec<u8>, Err
 }
 
 fn csv(scored: &Scored, shown: usize, guarded: bool) -> Vec<u8> {
-    (csv_header(&scored.columns, guarded) + scored.rows.first(shown)).into_bytes()
+    (csv_header(&scored.columns, guarded, scored.explain > 0) + scored.rows.first(shown)).into_bytes()
 }

@@ -66,6 +66,11 @@ pub(super) fn resolve(headers: Vec<String>) -> Vec<Column> {
         if previous.role == Role::PreviousPrediction && ours {
             label.role = Role::PreviousPrediction;
             probability.role = Role::PreviousPrediction;
+            if let Some(reasons) = at.checked_sub(3).map(|at| &mut columns[at])
+                && normalised(&reasons.name) == "reasons"
+            {
+                reasons.role = Role::PreviousPrediction;
+            }
         }
     }
     columns
