@@ -99,6 +99,25 @@ fn csv_carries_all_columns_and_adds_three() {
 }
 
 #[test]
+fn reasons_are_given_where_they_are_wanted() {
+    let explained = printed(&["predict", "-", "--explain", "2"], SAMPLE);
+    let header = explained.lines().next().unwrap();
+    assert!(header.ends_with(",reasons,label,probability,predicted_column"), "{header}");
+    let signs = |line: &str| line.matches("(+").count() + line.matches("(−").count();
+    assert!(explained.lines().skip(1).all(|line| signs(line) == 2), "{explained}");
+    // An older explanation is replaced with the prediction that it belongs to.
+    assert_eq!(printed(&["predict", "-", "--explain", "2"], &explained), explained);
+    assert_eq!(printed(&["predict", "-"], &explained), printed(&["predict", "-"], SAMPLE));
+    let json: serde_json::Value =
+        serde_json::from_str(&printed(&["predict", "-", "--json", "--explain", "1"], SAMPLE)).unwrap();
+    assert_eq!(json["rows"][0]["reasons"].as_array().unwrap().len(), 1);
+    assert!(
+        printed(&["predict", "-", "--format", "html", "--explain", "1"], SAMPLE)
+            .contains("td class=\"reasons\"")
+    );
+}
+
+#[test]
 fn cells_are_carried_as_they_came() {
     let mut lines = SAMPLE.lines();
     let header = format!("\"a,b\",{},note", lines.next().unwrap());

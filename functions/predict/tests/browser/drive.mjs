@@ -57,14 +57,16 @@ const cases = {
     assert.equal(download.suggestedFilename(), 'predictions.csv');
     const lines = readFileSync(await download.path(), 'utf8').trim().split('\n');
     assert.equal(lines.length, 3);
-    assert.ok(lines[0].endsWith(',note,label,probability,predicted_column'), lines[0]);
-    assert.match(lines[1], /^-1,.*,-1,'=cmd\(\),phishing,0\.\d{6},0\.0$/);
+    assert.ok(lines[0].endsWith(',note,reasons,label,probability,predicted_column'), lines[0]);
+    assert.match(lines[1], /^-1,.*,-1,'=cmd\(\),.*\(\+\d+\.\d\d\); .*,phishing,0\.\d{6},0\.0$/);
   },
 
   async works_without_script({ open }) {
     const page = await open({ javaScriptEnabled: false });
     await upload(page, await three());
     assert.match(await page.textContent('h1'), /1 of 2 rows/);
+    assert.equal(await page.locator('td.reasons').count(), 2);
+    assert.equal(await page.locator('td.reasons').first().locator('div').count(), 3);
     assert.equal(await page.locator('script').count(), 0);
   },
 

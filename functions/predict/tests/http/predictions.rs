@@ -13,6 +13,8 @@ pub const CASES: &[Case] = &[
     ("predict::json_lines_in", json_lines_in),
     ("predict::arff_in", arff_in),
     ("predict::threshold", threshold),
+    ("predict::explain_gives_reasons", explain),
+    ("predict::explain_has_a_limit", explain_limit),
     ("predict::carried_columns_keep_their_order", carried),
     ("predict::older_prediction_is_replaced", older_prediction),
     ("predict::labels_are_compared", labels),
@@ -107,6 +109,62 @@ fn arff_in(server: &Server) {
     // The file's name tells the format where the part's type does not.
     let request = server.form(&[Part("file", Some("sites.arff"), text.as_bytes())]);
     assert_eq!(request.accept("application/json").send().expect(200).json()["summary"]["used"], 1);
+}
+
+fn explain(server: &Server) {
+    let text = sites(2);
+    let ask = |path: &str, accept: &str| server.post(path, "text/csv", text.as_bytes()).accept(accept).send();
+    let answer = ask("/predict?explain=30", "application/json").expect(200).json();
+    assert_eq!(answer["explanation"]["unit"], "log_odds");
+    let base = answer["explanation"]["base"].as_f64().unwrap();
+    for row in answer["rows"].as_array().unwrap() {
+        let reasons = row["reasons"].as_array().unwrap();
+        let contributions = reasons.iter().map(|reason| reason["contribution"].as_f64().unwrap());
+        let score = base + contributions.sum::<f64>();
+        // The score decides the verdict, which lies near probability one half.
+        assert_eq!(row["label"] == "phishing", score > 0.0, "{score}");
+        assert!(reasons[0]["meaning"].as_str().unwrap().len() > 10, "{reasons:?}");
+    }
+    let three = ask("/predict?explain=3", "application/json").expect(200).json();
+    assert_eq!(
+        three["rows"][0]["reasons"].as_array().unwrap()[..],
+        answer["rows"][0]["reasons"].as_array().unwrap()[..3]
+    );
+    assert_eq!(as_json(server, &text)["rows"][0].get("reasons"), None);
+    assert_eq!(as_json(server, &text).get("explanation"), None);
+
+    let table = ask("/predict?explain=2", "text/csv").expect(200);
+    assert_eq!(
+        table.text().lines().next().unwrap(),
+        header(&["site", "reasons", "label", "probability", "predicted_column"])
+    );
+    // An answer can be sent again: its reasons are replaced as well.
+    let again =
+        server.post("/predict?explain=2", "text/csv", table.text()).accept("text/csv").send().expect(200);
+    assert_eq!(again.text(), table.text());
+
+    let page =
+        server.form(&[Part("file", Some("a.csv"), text.as_bytes()), Part("explain", None, b"2")]).send();
+    assert_eq!(page.expect(200).text().matches("<td class=\"reasons\"><div title=").count(), 2);
+    for wrong in ["31", "-1", "many"] {
+        let problem = ask(&format!("/predict?explain={wrong}"), "application/json").expect(400).json();
+        assert!(problem["detail"].as_str().unwrap().contains("0 to 30"), "{problem}");
+    }
+}
+
+fn explain_limit(server: &Server) {
+    // 1,024 distinct rows: ten features take the bits of the row's number.
+    let mut text = header(&[]) + "\n";
+    for number in 0..1024u32 {
+        let code = |i: u32| if number >> i & 1 == 1 { "1" } else { "-1" };
+        text += &((0..30).map(code).collect::<Vec<_>>().join(",") + "\n");
+    }
+    let answer = server.post("/predict?explain=1", "text/csv", text).accept("application/json").send();
+    let answer = answer.expect(200).json();
+    let empty = |row: &&Value| row["reasons"].as_array().unwrap().is_empty();
+    assert_eq!(answer["rows"].as_array().unwrap().iter().filter(empty).count(), 24);
+    let left_out = |warning: &&Value| warning["kind"] == "reasons_left_out";
+    assert_eq!(answer["warnings"].as_array().unwrap().iter().find(left_out).unwrap()["count"], 24);
 }
 
 fn threshold(server: &Server) {

@@ -22,8 +22,8 @@ pub enum Role {
     Feature(Feature),
     /// The label: `Result`, `class`.
     Label,
-    /// An earlier prediction: `predicted_column`, and `label` and `probability` right before it. Output
-    /// replaces it.
+    /// An earlier prediction: `predicted_column`, with `label` and `probability`, and perhaps `reasons`, right
+    /// before it. Output replaces it.
     PreviousPrediction,
     /// Anything else, an index column for one. Output carries it along.
     Carried,
