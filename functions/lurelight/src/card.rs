@@ -46,8 +46,8 @@ fn text(card: &Card) -> String {
     // Writing to a String does not fail.
     let _infallible = write!(
         text,
-        "Model      {}\nFamily     {} ({})\nData       {} rows: {} phishing, {} legitimate; {} distinct vectors, {} with both labels\n           \
-         {}\nSeed       {}\nCalibrated {}\nThreshold  {}: {}\n\n{}\n{}\n",
+        "Model        {}\nFamily       {} ({})\nData         {} rows: {} phishing, {} legitimate; {} distinct vectors, {} with both labels\n             \
+         {}\nSeed         {}\nProbability  {}\nThreshold    {}: {}\n\n{}\n{}\n",
         card.model,
         card.family,
         parameters(&card.parameters),
@@ -145,9 +145,11 @@ pub fn parameters(parameters: &std::collections::BTreeMap<String, String>) -> St
 /// The calibration in one line.
 pub fn calibration(calibration: Calibration) -> String {
     match calibration {
-        Calibration::None => "not: by log-loss the classifier's own probabilities are better".to_owned(),
+        Calibration::None => {
+            "not calibrated: the classifier's own probabilities have the lower log-loss".to_owned()
+        }
         Calibration::Platt { slope, intercept } => {
-            format!("by Platt scaling: log-odds x {slope:.3} {intercept:+.3}")
+            format!("calibrated by Platt scaling: log-odds x {slope:.3} {intercept:+.3}")
         }
     }
 }

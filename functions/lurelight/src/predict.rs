@@ -40,7 +40,7 @@ pub struct Args {
     /// The model that judges [default: the one compiled into this program]
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
-    /// The probability from which a row is called phishing, 0 to 1 [default: the model's own]
+    /// The probability from which a row is called phishing, between 0 and 1 [default: the model's own]
     #[arg(long, value_name = "PROBABILITY", value_parser = probability)]
     threshold: Option<f64>,
     /// Give this many reasons for each row, the strongest ones
@@ -60,8 +60,8 @@ enum Format {
 
 fn probability(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
-        _ => Err("a number from 0 to 1 is needed".to_owned()),
+        Ok(value) if value > 0.0 && value < 1.0 => Ok(value),
+        _ => Err("a number strictly between 0 and 1 is needed".to_owned()),
     }
 }
 

@@ -140,7 +140,7 @@ fn text(training: &Training, seconds: &[f64], args: &Args) -> String {
 
 fn verdict(card: &Card, out: &Path) -> String {
     format!(
-        "The champion is {}, calibrated {}.\n\
+        "The champion is {}, {}.\n\
          It is in {} with {} beside it. To use it: lurelight serve --model {}\n",
         card.family,
         card::calibration(card.calibration),

@@ -194,6 +194,7 @@ impl Verdicts for JsonVerdicts<'_> {
             "legitimate": counts.legitimate,
         });
         if counts.labelled > 0 {
+            summary["labelled"] = json!(counts.labelled);
             summary["agreeing_with_labels"] = json!(counts.agreeing);
         }
         writeln!(

@@ -153,13 +153,13 @@ fn json_is_what_the_api_answers_with() {
 
 #[test]
 fn the_threshold_is_the_probability_from_which_a_row_is_phishing() {
-    let all = printed(&["predict", "-", "--threshold", "0"], SAMPLE);
+    let all = printed(&["predict", "-", "--threshold", "0.00001"], SAMPLE);
     assert!(all.lines().skip(1).all(|line| line.contains(",phishing,")));
-    let none = printed(&["predict", "-", "--threshold", "1"], SAMPLE);
+    let none = printed(&["predict", "-", "--threshold", "0.99999"], SAMPLE);
     assert!(none.lines().skip(1).all(|line| line.contains(",legitimate,")));
-    for wrong in ["2", "-0.1", "NaN", "x"] {
+    for wrong in ["2", "1", "0", "-0.1", "NaN", "x"] {
         let (code, said) = refused(&["predict", "-", &format!("--threshold={wrong}")], "");
-        assert!(code == 2 && said.contains("a number from 0 to 1"), "{code} {said}");
+        assert!(code == 2 && said.contains("strictly between 0 and 1"), "{code} {said}");
     }
 }
 

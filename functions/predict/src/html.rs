@@ -54,6 +54,11 @@ impl ResultPage<'_> {
     }
 
     fn cut(&self) -> bool {
+        self.scored.is_cut_after(self.shown)
+    }
+
+    /// Whether more rows were wanted than can be sent.
+    fn too_large(&self) -> bool {
         self.shown < self.scored.written()
     }
 
@@ -108,7 +113,7 @@ pub fn report_page(
     threshold: Option<f64>,
     explain: usize,
 ) -> Result<String, Error> {
-    let task = Task { format, threshold, skip: 0, explain, rows: RowFormat::Html };
+    let task = Task { format, threshold, skip: 0, show: usize::MAX, explain, rows: RowFormat::Html };
     let scored = score(context, input, task)?;
     let root = BasePath::default();
     let frame = Page::new(&root, "Predictions").standalone();

@@ -60,6 +60,8 @@ pub struct Task {
     pub threshold: Option<f64>,
     /// Usable rows to count but not to write down.
     pub skip: usize,
+    /// Usable rows to write down at most; the others are counted.
+    pub show: usize,
     /// Reasons to give for each row.
     pub explain: usize,
     /// How rows are written down.
@@ -97,9 +99,10 @@ pub fn score(context: &Context, input: impl Read, task: Task) -> Result<Scored, 
     };
     let mut verdicts = Verdicts::default();
     while let Some(row) = reader.next_row()? {
-        if scored.skipped < task.skip {
+        let skipped = scored.skipped < task.skip;
+        if skipped || scored.rows.len() >= task.show {
             scored.count(Model::label_at(context.probability(row.vector), threshold), row.label);
-            scored.skipped += 1;
+            scored.skipped += usize::from(skipped);
             continue;
         }
         let (label, frame) = verdicts.of(row.vector, || {
@@ -176,6 +179,11 @@ impl Scored {
             self.labelled += 1;
             self.agreeing += u64::from(given == verdict);
         }
+    }
+
+    /// Whether usable rows are left behind the first `shown` of those that were written down.
+    pub(crate) fn is_cut_after(&self, shown: usize) -> bool {
+        ((self.skipped + shown) as u64) < self.report.used
     }
 
     /// How many rows are written down, and can be shown.

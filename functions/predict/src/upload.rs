@@ -24,6 +24,8 @@ pub(crate) struct Upload {
     pub(crate) skip: usize,
     /// Reasons wanted for each row.
     pub(crate) explain: usize,
+    /// Usable rows that a page shows at most; JSON and CSV have all.
+    pub(crate) show: usize,
     pub(crate) answer: Answer,
 }
 
@@ -40,11 +42,14 @@ pub(crate) enum Answer {
     },
 }
 
+/// A parameter that is not known is refused: a mistyped `threshold` must not go unnoticed.
 #[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Parameters {
     threshold: Option<String>,
     skip: Option<String>,
     explain: Option<String>,
+    show: Option<String>,
 }
 
 impl Upload {
@@ -70,8 +75,9 @@ impl Upload {
             format,
             name: None,
             threshold: threshold(parameters.threshold.as_deref())?,
-            skip: skip(parameters.skip.as_deref())?,
+            skip: rows("skip", parameters.skip.as_deref())?.unwrap_or(0),
             explain: explain(parameters.explain.as_deref())?,
+            show: rows("show", parameters.show.as_deref())?.unwrap_or(usize::MAX),
             answer,
         })
     }
@@ -123,6 +129,7 @@ struct Form {
     threshold: Option<String>,
     skip: Option<String>,
     explain: Option<String>,
+    show: Option<String>,
     format: Option<String>,
 }
 
@@ -154,6 +161,7 @@ impl Form {
                 "threshold" => &mut form.threshold,
                 "skip" => &mut form.skip,
                 "explain" => &mut form.explain,
+                "show" => &mut form.show,
                 "format" => &mut form.format,
                 _ if file_name.is_some() => &mut form.stray,
                 _ => continue,
@@ -198,8 +206,9 @@ impl Form {
             format,
             name: part.name,
             threshold: threshold(filled(self.threshold).or(parameters.threshold).as_deref())?,
-            skip: skip(filled(self.skip).or(parameters.skip).as_deref())?,
+            skip: rows("skip", filled(self.skip).or(parameters.skip).as_deref())?.unwrap_or(0),
             explain: explain(filled(self.explain).or(parameters.explain).as_deref())?,
+            show: rows("show", filled(self.show).or(parameters.show).as_deref())?.unwrap_or(usize::MAX),
             answer,
         })
     }
@@ -219,13 +228,11 @@ fn threshold(value: Option<&str>) -> Result<Option<f64>, Error> {
     parsed.map(Some).ok_or_else(|| Error::Parameter { name: "threshold", value: short(text), expected })
 }
 
-fn skip(value: Option<&str>) -> Result<usize, Error> {
-    let Some(text) = value.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(0) };
-    text.parse().map_err(|_| Error::Parameter {
-        name: "skip",
-        value: short(text),
-        expected: "a count of rows",
-    })
+/// A count of rows; `None` where it is empty.
+fn rows(name: &'static str, value: Option<&str>) -> Result<Option<usize>, Error> {
+    let Some(text) = value.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
+    let expected = "a count of rows";
+    text.parse().map(Some).map_err(|_| Error::Parameter { name, value: short(text), expected })
 }
 
 fn explain(value: Option<&str>) -> Result<usize, Error> {

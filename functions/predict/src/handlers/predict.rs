@@ -50,7 +50,8 @@ fn answer(
         Answer::Csv { attachment } => RowFormat::Csv { guarded: attachment },
     };
     let Upload { format, threshold, skip, explain, .. } = *upload;
-    let scored = score(context, &*upload.bytes, Task { format, threshold, skip, explain, rows })?;
+    let show = if upload.answer == Answer::Html { upload.show } else { usize::MAX };
+    let scored = score(context, &*upload.bytes, Task { format, threshold, skip, show, explain, rows })?;
     tracing::info!(
         rows = scored.report.rows,
         errors = scored.report.error_count,
@@ -97,11 +98,14 @@ fn describe(response: &mut Response<Body>, upload: &Upload, scored: &Scored, sho
     for (name, count) in counts {
         headers.insert(HeaderName::from_static(name), HeaderValue::from(count));
     }
-    if shown < scored.written() {
-        // The rest is to be judged as these rows were.
-        let threshold = upload.threshold.map(|threshold| format!("&threshold={threshold}"));
+    if scored.is_cut_after(shown) {
+        // The rest is to be judged and shown as these rows were.
+        let threshold =
+            upload.threshold.map_or_else(String::new, |threshold| format!("&threshold={threshold}"));
+        let explain = if upload.explain > 0 { format!("&explain={}", upload.explain) } else { String::new() };
+        let show = if upload.show < usize::MAX { format!("&show={}", upload.show) } else { String::new() };
         let next = scored.skipped + shown;
-        let link = format!("<?skip={next}{}>; rel=\"next\"", threshold.unwrap_or_default());
+        let link = format!("<?skip={next}{threshold}{explain}{show}>; rel=\"next\"");
         if let Ok(link) = HeaderValue::from_str(&link) {
             headers.insert(LINK, link);
         }
@@ -124,6 +128,8 @@ struct Summary {
     error_count: u64,
     phishing: u64,
     legitimate: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labelled: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     agreeing_with_labels: Option<u64>,
 }
@@ -162,11 +168,12 @@ fn json(context: &Context, scored: &Scored, shown: usize) -> Result<Vec<u8>, Err
             error_count: report.error_count,
             phishing: scored.phishing,
             legitimate: scored.legitimate,
+            labelled: (scored.labelled > 0).then_some(scored.labelled),
             agreeing_with_labels: (scored.labelled > 0).then_some(scored.agreeing),
         },
         errors: report.errors.iter().map(finding).collect(),
         warnings: scored.notices(),
-        next: (shown < scored.written()).then(|| Next {
+        next: scored.is_cut_after(shown).then(|| Next {
             skip: scored.skipped + shown,
             reason: "a larger answer cannot be sent: post the same rows with ?skip= (and the same ?threshold=) for the rest",
         }),

@@ -15,6 +15,8 @@ pub const CASES: &[Case] = &[
     ("predict::threshold", threshold),
     ("predict::explain_gives_reasons", explain),
     ("predict::explain_has_a_limit", explain_limit),
+    ("predict::show_limits_the_page_alone", show),
+    ("predict::unknown_parameter_is_refused", unknown_parameter),
     ("predict::carried_columns_keep_their_order", carried),
     ("predict::older_prediction_is_replaced", older_prediction),
     ("predict::labels_are_compared", labels),
@@ -165,6 +167,34 @@ fn explain_limit(server: &Server) {
     assert_eq!(answer["rows"].as_array().unwrap().iter().filter(empty).count(), 24);
     let left_out = |warning: &&Value| warning["kind"] == "reasons_left_out";
     assert_eq!(answer["warnings"].as_array().unwrap().iter().find(left_out).unwrap()["count"], 24);
+}
+
+fn show(server: &Server) {
+    let text = sites(5);
+    let ask = |query: &str, accept: &str| {
+        server
+            .post(&format!("/predict?{query}"), "text/csv", text.as_bytes())
+            .accept(accept)
+            .send()
+            .expect(200)
+    };
+    let page = ask("show=2&skip=1&explain=1&threshold=0.25", "text/html");
+    assert_eq!(page.text().matches("<tr><th>").count(), 2);
+    page.says("Rows 2 to 3 of 5 are shown. The counts above are for all rows. For the rest")
+        .says("3 of 5 rows look like phishing");
+    assert_eq!(page.header("link"), Some("<?skip=3&threshold=0.25&explain=1&show=2>; rel=\"next\""));
+    let last = ask("show=2&skip=3", "text/html");
+    assert_eq!((last.text().matches("<tr><th>").count(), last.header("link")), (2, None));
+    assert_eq!(ask("show=2", "application/json").json()["rows"].as_array().unwrap().len(), 5);
+    assert_eq!(ask("show=2", "text/csv").text().lines().count(), 6);
+    let wrong = server.post("/predict?show=few", "text/csv", text.as_bytes()).accept("application/json");
+    assert!(wrong.send().expect(400).json()["detail"].as_str().unwrap().contains("a count of rows"));
+}
+
+fn unknown_parameter(server: &Server) {
+    let request = server.post("/predict?threshhold=0.9", "text/csv", sites(1)).accept("application/json");
+    let detail = request.send().expect(400).json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("threshhold") && detail.contains("`threshold`"), "{detail}");
 }
 
 fn threshold(server: &Server) {
