@@ -18,6 +18,9 @@ pub struct LogisticRegressionParams {
     pub max_iterations: u64,
 }
 
+/// The mean gradient a row at which the optimiser stops: coefficients are then right to some seven digits.
+const MEAN_GRADIENT: f64 = 1e-8;
+
 /// Parameters that can be fitted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ValidLogisticRegressionParams(LogisticRegressionParams);
@@ -58,7 +61,8 @@ impl ValidLogisticRegressionParams {
         let fitted = linfa_logistic::LogisticRegression::default()
             .alpha(self.0.alpha)
             .max_iterations(self.0.max_iterations)
-            .gradient_tolerance(1e-6)
+            // The loss is a sum over rows, so the gradient at which to stop is one, too.
+            .gradient_tolerance(MEAN_GRADIENT * rows as f64)
             .fit(&to_linfa(data))
             .map_err(|error| FitError::Linfa(error.to_string()))?;
         // linfa's scores rise with the label that it calls positive.
