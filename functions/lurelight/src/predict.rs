@@ -11,7 +11,7 @@ use predict::{Context, Error};
 
 use crate::failure::Failure;
 use crate::files::{self, Aside, Input};
-use crate::verdicts::{CsvVerdicts, JsonVerdicts, Reasons, Verdict, Verdicts};
+use crate::verdicts::{Counts, CsvVerdicts, JsonVerdicts, Reasons, Verdict, Verdicts};
 use crate::{output, serve};
 
 /// Judge the rows of a file: is the site legitimate, or is it phishing?
@@ -121,20 +121,6 @@ impl From<io::Error> for Stopped {
     fn from(error: io::Error) -> Stopped {
         Stopped::Write(error)
     }
-}
-
-/// What came of the rows.
-pub struct Counts {
-    /// Rows called phishing.
-    pub phishing: u64,
-    /// Rows called legitimate.
-    pub legitimate: u64,
-    /// Rows that came with a label.
-    pub labelled: u64,
-    /// Those whose label the verdict agrees with.
-    pub agreeing: u64,
-    /// Errors of rows, and warnings.
-    pub report: Report,
 }
 
 /// Judges row by row.

@@ -3,12 +3,10 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-use lurelight_schema::read::{Column, Role, Row};
+use lurelight_schema::read::{Column, Report, Role, Row};
 use lurelight_schema::{FeatureVector, Label};
 use predict::{Context, ModelInfo, Reason};
 use serde_json::json;
-
-use crate::predict::Counts;
 
 /// A verdict on one row.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +57,20 @@ pub trait Verdicts {
     fn row(&mut self, row: &Row<'_>, verdict: Verdict<'_>) -> io::Result<()>;
     /// Writes what is known after the last row.
     fn end(&mut self, counts: &Counts) -> io::Result<()>;
+}
+
+/// What came of the rows.
+pub struct Counts {
+    /// Rows called phishing.
+    pub phishing: u64,
+    /// Rows called legitimate.
+    pub legitimate: u64,
+    /// Rows that came with a label.
+    pub labelled: u64,
+    /// Those whose label the verdict agrees with.
+    pub agreeing: u64,
+    /// Errors of rows, and warnings.
+    pub report: Report,
 }
 
 /// The columns that are added, as everywhere in Lurelight; the last is the predecessor's.

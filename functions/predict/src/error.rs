@@ -76,7 +76,7 @@ fn problem(error: &Error) -> Problem {
         }
         Error::Query(_) => {
             Problem::new(StatusCode::BAD_REQUEST, "parameter", "The parameters cannot be read", detail)
-                .hint("Give each of threshold and skip once at most: /predict?threshold=0.8")
+                .hint("Give each of threshold, explain, skip and show once at most: /predict?threshold=0.8&explain=3")
         }
         Error::NotAcceptable => {
             let detail = format!("Predictions are given as {}.", OFFERED.join(", "));
