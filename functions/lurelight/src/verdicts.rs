@@ -1,6 +1,7 @@
 //! Verdicts as CSV and as JSON, one row after the other.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use lurelight_schema::read::{Column, Report, Role, Row};
@@ -83,28 +84,27 @@ pub struct CsvVerdicts<'a> {
     header: Option<String>,
     /// For each column whether it is carried along; empty if all are.
     kept: Vec<bool>,
-    line: Vec<u8>,
+    line: String,
 }
 
 impl<'a> CsvVerdicts<'a> {
     /// Writes to `out`, with a column of reasons or without.
     pub fn new(out: &'a mut dyn Write, explained: bool) -> CsvVerdicts<'a> {
-        CsvVerdicts { out, explained, header: None, kept: Vec::new(), line: Vec::new() }
+        CsvVerdicts { out, explained, header: None, kept: Vec::new(), line: String::new() }
     }
 }
 
 impl Verdicts for CsvVerdicts<'_> {
     fn begin(&mut self, columns: &[Column], _model: &ModelInfo<'_>, _threshold: f64) {
         let carried = |column: &&Column| column.role != Role::PreviousPrediction;
-        let mut header = Vec::new();
+        let mut header = String::new();
         for column in columns.iter().filter(carried) {
             push_cell(&mut header, &column.name);
         }
         if self.explained {
-            header.extend_from_slice(b"reasons,");
+            header.push_str("reasons,");
         }
-        let header = String::from_utf8_lossy(&header).into_owned() + ADDED + "\n";
-        self.header = Some(header);
+        self.header = Some(header + ADDED + "\n");
         if !columns.iter().all(|column| carried(&column)) {
             self.kept = columns.iter().map(|column| carried(&column)).collect();
         }
@@ -117,8 +117,8 @@ impl Verdicts for CsvVerdicts<'_> {
         self.line.clear();
         match row.csv_text() {
             Some(text) if self.kept.is_empty() => {
-                self.line.extend_from_slice(text.as_bytes());
-                self.line.push(b',');
+                self.line.push_str(text);
+                self.line.push(',');
             }
             _ => {
                 let kept = self.kept.iter().copied().chain(std::iter::repeat(true));
@@ -131,8 +131,10 @@ impl Verdicts for CsvVerdicts<'_> {
         if let Some(reasons) = reasons {
             push_cell(&mut self.line, &predict::in_one_line(reasons));
         }
-        writeln!(self.line, "{label},{probability:.6},{:.1}", label.predicted_column())?;
-        self.out.write_all(&self.line)
+        let number = label.predicted_column();
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.line, "{label},{probability:.6},{number:.1}");
+        self.out.write_all(self.line.as_bytes())
     }
 
     fn end(&mut self, _counts: &Counts) -> io::Result<()> {
@@ -140,17 +142,10 @@ impl Verdicts for CsvVerdicts<'_> {
     }
 }
 
-/// A cell and the comma after it; quoted where it has to be (RFC 4180).
-fn push_cell(line: &mut Vec<u8>, cell: &str) {
-    let bytes = cell.as_bytes();
-    if bytes.iter().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r')) {
-        line.push(b'"');
-        line.extend_from_slice(cell.replace('"', "\"\"").as_bytes());
-        line.push(b'"');
-    } else {
-        line.extend_from_slice(bytes);
-    }
-    line.push(b',');
+/// A cell as it came and the comma after it.
+fn push_cell(line: &mut String, cell: &str) {
+    predict::csv_field(line, cell, false);
+    line.push(',');
 }
 
 /// The object that the API answers with.
@@ -215,19 +210,5 @@ impl Verdicts for JsonVerdicts<'_> {
             json!(report.errors),
             json!(report.warnings)
         )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cells_are_quoted_where_they_have_to_be() {
-        let mut line = Vec::new();
-        for cell in ["a", "", "b,c", "say \"hi\"", "two\nlines"] {
-            push_cell(&mut line, cell);
-        }
-        assert_eq!(String::from_utf8(line).unwrap(), "a,,\"b,c\",\"say \"\"hi\"\"\",\"two\nlines\",");
     }
 }

@@ -31,6 +31,7 @@ pub use context::{Context, ModelInfo, Source};
 pub use error::Error;
 pub use html::report_page;
 pub use reasons::{MOST_REASONS, Reason, in_one_line, reasons};
+pub use render::csv_field;
 pub use score::{Scored, score};
 pub use start::{run, serve};
 

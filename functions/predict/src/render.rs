@@ -174,8 +174,9 @@ fn open_json_row(out: &mut String, number: u64, first: bool) {
     let _ = write!(out, "{comma}\n{{\"row\":{number},");
 }
 
-/// Writes a field as RFC 4180 has it: in quotes where it holds a comma, a quote or an end of line.
-fn csv_field(out: &mut String, field: &str, guarded: bool) {
+/// Writes a field as RFC 4180 has it: in quotes where it holds a comma, a quote or an end of line. A `guarded`
+/// field that a spreadsheet would run as a formula gets an apostrophe in front.
+pub fn csv_field(out: &mut String, field: &str, guarded: bool) {
     let field = if guarded { spreadsheet_cell(field) } else { Cow::Borrowed(field) };
     if field.contains([',', '"', '\n', '\r']) {
         out.push('"');
@@ -248,6 +249,16 @@ mod tests {
             written(RowFormat::Csv { guarded: true }, &cells),
             "-1,'=cmd(),\"a,\"\"b\"\"\",,phishing,0.973120,0.0\n"
         );
+    }
+
+    #[test]
+    fn cells_are_quoted_where_they_have_to_be() {
+        let mut line = String::new();
+        for cell in ["a", "", "b,c", "say \"hi\"", "two\nlines"] {
+            csv_field(&mut line, cell, false);
+            line.push(',');
+        }
+        assert_eq!(line, "a,,\"b,c\",\"say \"\"hi\"\"\",\"two\nlines\",");
     }
 
     #[test]
