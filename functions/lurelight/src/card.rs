@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use lurelight_model::{Calibration, Candidate, Card, Estimate, Evaluation, Figures, Metrics};
+use lurelight_model::{Calibration, Candidate, Card, Estimate, Evaluation, Figures};
 
 use crate::failure::Failure;
 use crate::{model_file, output, serve};
@@ -107,8 +107,9 @@ pub fn held_out(card: &Card) -> String {
     let row = |name: &str, cell: &dyn Fn(&Evaluation) -> String| {
         [name.to_owned()].into_iter().chain(parts.map(cell)).collect::<Vec<_>>()
     };
-    let metric =
-        |name: &str, metric: fn(&Metrics) -> Estimate| row(name, &|part| estimate(metric(&part.metrics)));
+    let metric = |name: &str, metric: fn(&Figures<Estimate>) -> Estimate| {
+        row(name, &|part| estimate(metric(&part.metrics.figures)))
+    };
     let rows = [
         row("rows (distinct vectors)", &|part| format!("{} ({})", part.rows, part.distinct_vectors)),
         metric("F1", |m| m.f1),
@@ -119,7 +120,7 @@ pub fn held_out(card: &Card) -> String {
         metric("PR-AUC", |m| m.pr_auc),
         metric("log-loss", |m| m.log_loss),
         metric("Brier score", |m| m.brier),
-        metric("calibration error", |m| m.ece),
+        row("calibration error", &|part| estimate(part.metrics.ece)),
         row("  of a perfect model", &|part| format!("up to {:.4}", part.ece_null_p95)),
         row("false positives", &|part| part.confusion.false_positives.to_string()),
         row("false negatives", &|part| part.confusion.false_negatives.to_string()),

@@ -4,7 +4,7 @@ use lurelight_model::{Estimate, Evaluation, Figures, Metrics};
 use rand::RngExt;
 use rayon::prelude::*;
 
-use crate::metrics::{Measured, Ranking, Scored, map_figures};
+use crate::metrics::{Measured, Ranking, Scored};
 use crate::random::stream;
 
 /// How many bootstrap draws an interval has.
@@ -25,21 +25,13 @@ pub fn evaluate(scored: &[Scored], threshold: f64, seed: u64) -> Evaluation {
     let measured = ranking.measure(threshold);
     let draws = bootstrap(&ranking, threshold, seed);
     let estimate = |metric: &dyn Fn(&Measured) -> f64| interval(metric(&measured), draws.iter().map(metric));
-    let f = |metric: fn(&Figures) -> f64| estimate(&move |m| metric(&m.figures));
     Evaluation {
         rows: scored.iter().map(|s| u64::from(s.phishing) + u64::from(s.legitimate)).sum(),
         distinct_vectors: ranking.len() as u64,
         threshold,
         confusion: ranking.confusion(threshold),
         metrics: Metrics {
-            accuracy: f(|x| x.accuracy),
-            precision: f(|x| x.precision),
-            recall: f(|x| x.recall),
-            f1: f(|x| x.f1),
-            roc_auc: f(|x| x.roc_auc),
-            pr_auc: f(|x| x.pr_auc),
-            log_loss: f(|x| x.log_loss),
-            brier: f(|x| x.brier),
+            figures: Figures::ACCESSORS.map(|metric| estimate(&|m| metric(&m.figures))),
             ece: estimate(&|m| m.ece),
         },
         ece_null_p95: rounded(ece_null_p95(scored, threshold, seed)),
@@ -69,7 +61,7 @@ pub fn rounded(value: f64) -> f64 {
 /// Figures rounded to six decimals.
 #[must_use]
 pub fn round_figures(figures: &Figures) -> Figures {
-    map_figures(|metric| rounded(metric(figures)))
+    figures.map(rounded)
 }
 
 fn round_curve(curve: lurelight_model::Curve) -> lurelight_model::Curve {
@@ -150,18 +142,18 @@ mod tests {
     fn intervals_hold_the_value_and_repeat() {
         let evaluation = evaluate(&scored(200), 0.5, 1);
         assert_eq!(evaluation, evaluate(&scored(200), 0.5, 1));
-        let m = evaluation.metrics;
+        let m = evaluation.metrics.figures;
         for e in [m.accuracy, m.precision, m.recall, m.f1, m.roc_auc, m.pr_auc, m.log_loss, m.brier] {
             assert!(e.low < e.value && e.value < e.high, "{e:?}");
         }
-        let narrower = evaluate(&scored(2000), 0.5, 1).metrics.accuracy;
+        let narrower = evaluate(&scored(2000), 0.5, 1).metrics.figures.accuracy;
         assert!(narrower.high - narrower.low < 0.6 * (m.accuracy.high - m.accuracy.low));
     }
 
     #[test]
     fn one_label_alone_gives_finite_figures() {
         let rows = [Scored { probability: 0.7, phishing: 3, legitimate: 0 }];
-        let m = evaluate(&rows, 0.5, 1).metrics;
+        let m = evaluate(&rows, 0.5, 1).metrics.figures;
         assert_eq!((m.roc_auc.value, m.roc_auc.low, m.accuracy.value), (0.0, 0.0, 1.0));
     }
 

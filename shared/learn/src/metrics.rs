@@ -243,26 +243,7 @@ impl Sums {
 /// The mean of figures, metric by metric.
 #[must_use]
 pub fn mean(all: &[Figures]) -> Figures {
-    let mean = |metric: fn(&Figures) -> f64| all.iter().map(metric).sum::<f64>() / all.len() as f64;
-    map_figures(mean)
-}
-
-/// Figures whose every metric is what `f` makes of the metric's accessor.
-pub(crate) fn map_figures<T>(f: impl Fn(fn(&Figures) -> f64) -> T) -> Figures
-where
-    f64: From<T>,
-{
-    let f = |metric| f64::from(f(metric));
-    Figures {
-        accuracy: f(|x| x.accuracy),
-        precision: f(|x| x.precision),
-        recall: f(|x| x.recall),
-        f1: f(|x| x.f1),
-        roc_auc: f(|x| x.roc_auc),
-        pr_auc: f(|x| x.pr_auc),
-        log_loss: f(|x| x.log_loss),
-        brier: f(|x| x.brier),
-    }
+    Figures::ACCESSORS.map(|metric| all.iter().map(metric).sum::<f64>() / all.len() as f64)
 }
 
 #[cfg(test)]

@@ -105,7 +105,7 @@ fn champion(records: &[Record]) -> Result<(), Failed> {
         let c = evaluation.confusion;
         let rows = c.true_positives + c.false_positives + c.false_negatives + c.true_negatives;
         assert_eq!(rows, evaluation.rows);
-        let accuracy = evaluation.metrics.accuracy;
+        let accuracy = evaluation.metrics.figures.accuracy;
         assert!(accuracy.low < accuracy.value && accuracy.value < accuracy.high);
     }
     if let Calibration::Platt { slope, .. } = card.calibration {

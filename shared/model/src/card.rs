@@ -79,25 +79,56 @@ pub struct Candidate {
     pub held_out: Figures,
 }
 
-/// Metrics without intervals.
+/// One value for each metric: a figure, or with [`Estimate`] a figure and its interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Figures {
+pub struct Figures<T = f64> {
     /// Share of rows called right.
-    pub accuracy: f64,
+    pub accuracy: T,
     /// Share of phishing among rows called phishing.
-    pub precision: f64,
+    pub precision: T,
     /// Share of phishing rows called phishing.
-    pub recall: f64,
+    pub recall: T,
     /// Harmonic mean of precision and recall.
-    pub f1: f64,
+    pub f1: T,
     /// Area under the receiver operating characteristic.
-    pub roc_auc: f64,
+    pub roc_auc: T,
     /// Average precision.
-    pub pr_auc: f64,
+    pub pr_auc: T,
     /// Mean negative natural logarithm of the label's probability.
-    pub log_loss: f64,
+    pub log_loss: T,
     /// Mean squared difference of probability and label.
-    pub brier: f64,
+    pub brier: T,
+}
+
+impl Figures {
+    /// How each metric is got from figures, for what has to be done with every one of them.
+    pub const ACCESSORS: Figures<fn(&Figures) -> f64> = Figures {
+        accuracy: |figures| figures.accuracy,
+        precision: |figures| figures.precision,
+        recall: |figures| figures.recall,
+        f1: |figures| figures.f1,
+        roc_auc: |figures| figures.roc_auc,
+        pr_auc: |figures| figures.pr_auc,
+        log_loss: |figures| figures.log_loss,
+        brier: |figures| figures.brier,
+    };
+}
+
+impl<T> Figures<T> {
+    /// The figures that `f` makes of these, metric by metric.
+    #[must_use]
+    pub fn map<U>(self, f: impl Fn(T) -> U) -> Figures<U> {
+        Figures {
+            accuracy: f(self.accuracy),
+            precision: f(self.precision),
+            recall: f(self.recall),
+            f1: f(self.f1),
+            roc_auc: f(self.roc_auc),
+            pr_auc: f(self.pr_auc),
+            log_loss: f(self.log_loss),
+            brier: f(self.brier),
+        }
+    }
 }
 
 /// The champion on the folds that were kept away from training.
@@ -158,18 +189,12 @@ pub struct Estimate {
     pub high: f64,
 }
 
-/// The metrics of an [`Evaluation`], defined as in [`Figures`].
+/// The metrics of an [`Evaluation`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the fields are those of Figures, and the expected calibration error")]
 pub struct Metrics {
-    pub accuracy: Estimate,
-    pub precision: Estimate,
-    pub recall: Estimate,
-    pub f1: Estimate,
-    pub roc_auc: Estimate,
-    pub pr_auc: Estimate,
-    pub log_loss: Estimate,
-    pub brier: Estimate,
+    /// Those that every candidate has, here with intervals.
+    #[serde(flatten)]
+    pub figures: Figures<Estimate>,
     /// Expected calibration error over ten bins of about equal count.
     pub ece: Estimate,
 }

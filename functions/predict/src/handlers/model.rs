@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::VARY;
 use axum::response::{IntoResponse, Response};
-use lurelight_model::{Calibration, Card, Estimate};
+use lurelight_model::{Calibration, Card, Estimate, Metrics};
 use lurelight_web::layout::Page;
 use lurelight_web::{BasePath, negotiate};
 use serde::Serialize;
@@ -42,7 +42,7 @@ struct Metric {
 
 impl ModelPage<'_> {
     fn metrics(&self, card: &Card) -> Vec<Metric> {
-        let m = card.held_out.all.metrics;
+        let Metrics { figures: m, ece } = card.held_out.all.metrics;
         [
             ("F1", "harmonic mean of precision and recall", m.f1),
             ("Precision", "of the rows called phishing, those that are", m.precision),
@@ -52,7 +52,7 @@ impl ModelPage<'_> {
             ("PR-AUC", "average precision", m.pr_auc),
             ("Log-loss", "lower is better", m.log_loss),
             ("Brier score", "lower is better", m.brier),
-            ("Calibration error", "expected, over ten bins; lower is better", m.ece),
+            ("Calibration error", "expected, over ten bins; lower is better", ece),
         ]
         .map(|(name, meaning, estimate)| Metric { name, meaning, estimate })
         .into()
