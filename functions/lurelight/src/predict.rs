@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use lurelight_model::Model;
-use lurelight_schema::Label;
 use lurelight_schema::read::{LabelUse, Limits, ReadError, ReadOptions, Reader, Report, Role};
-use predict::{Context, Error};
+use predict::{Context, Counts, Error};
 
 use crate::failure::Failure;
 use crate::files::{self, Aside, Input};
-use crate::verdicts::{Counts, CsvVerdicts, JsonVerdicts, Reasons, Verdict, Verdicts};
+use crate::verdicts::{CsvVerdicts, JsonVerdicts, Reasons, Verdict, Verdicts};
 use crate::{output, serve};
 
 /// Judge the rows of a file: is the site legitimate, or is it phishing?
@@ -90,7 +89,7 @@ fn judge(args: &Args, context: &Context, out: &mut dyn Write) -> Result<(), Fail
     let bar = input.bar.clone();
     let judged = match format {
         Format::Csv => stream(args, context, input, &mut CsvVerdicts::new(out, args.explain > 0)),
-        Format::Json => stream(args, context, input, &mut JsonVerdicts::new(out)),
+        Format::Json => stream(args, context, input, &mut JsonVerdicts::new(out, args.explain > 0)),
         Format::Html => page(args, context, input, out),
     };
     bar.finish_and_clear();
@@ -127,34 +126,27 @@ impl From<io::Error> for Stopped {
 fn stream(args: &Args, context: &Context, input: Input, verdicts: &mut impl Verdicts) -> Result<(), Stopped> {
     let threshold = args.threshold.unwrap_or(context.model().threshold());
     let mut reader = Reader::new(input.bytes, input.format, read_options(context))?;
-    verdicts.begin(reader.columns(), &context.info(), threshold);
-    let replaced = reader.columns().iter().any(|column| column.role == Role::PreviousPrediction);
-    let mut counts =
-        Counts { phishing: 0, legitimate: 0, labelled: 0, agreeing: 0, report: Report::default() };
+    verdicts.begin(reader.columns(), context, threshold)?;
+    let older = reader.columns().iter().filter(|column| column.role == Role::PreviousPrediction);
+    let replaced: Vec<String> = older.map(|column| column.name.clone()).collect();
+    let mut counts = Counts::default();
     let mut reasons = Reasons::new(context, args.explain);
     while let Some(row) = reader.next_row()? {
         let probability = context.probability(row.vector);
         let label = Model::label_at(probability, threshold);
-        match label {
-            Label::Phishing => counts.phishing += 1,
-            Label::Legitimate => counts.legitimate += 1,
-        }
-        if let Some(given) = row.label {
-            counts.labelled += 1;
-            counts.agreeing += u64::from(given == label);
-        }
+        counts.add(label, row.label);
         verdicts.row(&row, Verdict { label, probability, reasons: reasons.of(row.vector) })?;
     }
-    counts.report = reader.finish()?;
-    verdicts.end(&counts)?;
+    let report = reader.finish()?;
+    verdicts.end(&counts, &report, predict::notices(&report, &replaced))?;
     input.bar.finish_and_clear();
-    if replaced {
+    if !replaced.is_empty() {
         output::say(&format!(
             "{}: warning: it holds an older prediction, which is replaced",
             files::name(&args.file)
         ));
     }
-    say(&args.file, context, threshold, &counts);
+    say(&args.file, context, threshold, &counts, &report);
     Ok(())
 }
 
@@ -167,9 +159,9 @@ fn read_options(context: &Context) -> ReadOptions {
     }
 }
 
-fn say(path: &Path, context: &Context, threshold: f64, counts: &Counts) {
-    output::say_report(path, &counts.report);
-    let Counts { phishing, legitimate, labelled, agreeing, .. } = *counts;
+fn say(path: &Path, context: &Context, threshold: f64, counts: &Counts, report: &Report) {
+    output::say_report(path, report);
+    let Counts { phishing, legitimate, labelled, agreeing } = *counts;
     let agreement = if labelled > 0 {
         format!("; {agreeing} of {labelled} labels in the file agree")
     } else {

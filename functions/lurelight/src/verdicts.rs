@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use lurelight_schema::read::{Column, Report, Role, Row};
 use lurelight_schema::{FeatureVector, Label};
-use predict::{Context, ModelInfo, Reason};
+use predict::{Context, Counts, Notice, Reason};
 use serde_json::json;
 
 /// A verdict on one row.
@@ -53,25 +53,11 @@ impl<'a> Reasons<'a> {
 /// usable row leaves no half of an output.
 pub trait Verdicts {
     /// Takes what is known before the first row.
-    fn begin(&mut self, columns: &[Column], model: &ModelInfo<'_>, threshold: f64);
+    fn begin(&mut self, columns: &[Column], context: &Context, threshold: f64) -> io::Result<()>;
     /// Writes a row.
     fn row(&mut self, row: &Row<'_>, verdict: Verdict<'_>) -> io::Result<()>;
     /// Writes what is known after the last row.
-    fn end(&mut self, counts: &Counts) -> io::Result<()>;
-}
-
-/// What came of the rows.
-pub struct Counts {
-    /// Rows called phishing.
-    pub phishing: u64,
-    /// Rows called legitimate.
-    pub legitimate: u64,
-    /// Rows that came with a label.
-    pub labelled: u64,
-    /// Those whose label the verdict agrees with.
-    pub agreeing: u64,
-    /// Errors of rows, and warnings.
-    pub report: Report,
+    fn end(&mut self, counts: &Counts, report: &Report, notices: Vec<Notice>) -> io::Result<()>;
 }
 
 /// The columns that are added, as everywhere in Lurelight; the last is the predecessor's.
@@ -95,7 +81,7 @@ impl<'a> CsvVerdicts<'a> {
 }
 
 impl Verdicts for CsvVerdicts<'_> {
-    fn begin(&mut self, columns: &[Column], _model: &ModelInfo<'_>, _threshold: f64) {
+    fn begin(&mut self, columns: &[Column], _context: &Context, _threshold: f64) -> io::Result<()> {
         let carried = |column: &&Column| column.role != Role::PreviousPrediction;
         let mut header = String::new();
         for column in columns.iter().filter(carried) {
@@ -108,6 +94,7 @@ impl Verdicts for CsvVerdicts<'_> {
         if !columns.iter().all(|column| carried(&column)) {
             self.kept = columns.iter().map(|column| carried(&column)).collect();
         }
+        Ok(())
     }
 
     fn row(&mut self, row: &Row<'_>, verdict: Verdict<'_>) -> io::Result<()> {
@@ -137,7 +124,7 @@ impl Verdicts for CsvVerdicts<'_> {
         self.out.write_all(self.line.as_bytes())
     }
 
-    fn end(&mut self, _counts: &Counts) -> io::Result<()> {
+    fn end(&mut self, _counts: &Counts, _report: &Report, _notices: Vec<Notice>) -> io::Result<()> {
         Ok(())
     }
 }
@@ -151,21 +138,23 @@ fn push_cell(line: &mut String, cell: &str) {
 /// The object that the API answers with.
 pub struct JsonVerdicts<'a> {
     out: &'a mut dyn Write,
+    explained: bool,
     head: String,
     begun: bool,
     line: Vec<u8>,
 }
 
 impl<'a> JsonVerdicts<'a> {
-    /// Writes to `out`.
-    pub fn new(out: &'a mut dyn Write) -> JsonVerdicts<'a> {
-        JsonVerdicts { out, head: String::new(), begun: false, line: Vec::new() }
+    /// Writes to `out`, with reasons or without.
+    pub fn new(out: &'a mut dyn Write, explained: bool) -> JsonVerdicts<'a> {
+        JsonVerdicts { out, explained, head: String::new(), begun: false, line: Vec::new() }
     }
 }
 
 impl Verdicts for JsonVerdicts<'_> {
-    fn begin(&mut self, _columns: &[Column], model: &ModelInfo<'_>, threshold: f64) {
-        self.head = format!("{{\"model\":{},\"threshold\":{},\"rows\":[", json!(model), json!(threshold));
+    fn begin(&mut self, _columns: &[Column], context: &Context, threshold: f64) -> io::Result<()> {
+        self.head = predict::json_head(context, threshold, self.explained)?;
+        Ok(())
     }
 
     fn row(&mut self, row: &Row<'_>, verdict: Verdict<'_>) -> io::Result<()> {
@@ -191,24 +180,7 @@ impl Verdicts for JsonVerdicts<'_> {
         self.out.write_all(&self.line)
     }
 
-    fn end(&mut self, counts: &Counts) -> io::Result<()> {
-        let report = &counts.report;
-        let mut summary = json!({
-            "rows": report.rows,
-            "used": report.used,
-            "error_count": report.error_count,
-            "phishing": counts.phishing,
-            "legitimate": counts.legitimate,
-        });
-        if counts.labelled > 0 {
-            summary["labelled"] = json!(counts.labelled);
-            summary["agreeing_with_labels"] = json!(counts.agreeing);
-        }
-        writeln!(
-            self.out,
-            "],\"summary\":{summary},\"errors\":{},\"warnings\":{}}}",
-            json!(report.errors),
-            json!(report.warnings)
-        )
+    fn end(&mut self, counts: &Counts, report: &Report, notices: Vec<Notice>) -> io::Result<()> {
+        self.out.write_all(predict::json_tail(counts, report, notices, None)?.as_bytes())
     }
 }

@@ -111,6 +111,11 @@ fn reasons_are_given_where_they_are_wanted() {
     let json: serde_json::Value =
         serde_json::from_str(&printed(&["predict", "-", "--json", "--explain", "1"], SAMPLE)).unwrap();
     assert_eq!(json["rows"][0]["reasons"].as_array().unwrap().len(), 1);
+    assert_eq!(json["explanation"]["unit"], "log_odds");
+    let again: serde_json::Value =
+        serde_json::from_str(&printed(&["predict", "-", "--json"], &explained)).unwrap();
+    assert_eq!(again["warnings"][0]["column"], "label, predicted_column, probability, reasons");
+    assert_eq!(again.get("explanation"), None);
     assert!(
         printed(&["predict", "-", "--format", "html", "--explain", "1"], SAMPLE)
             .contains("td class=\"reasons\"")

@@ -68,7 +68,7 @@ impl ResultPage<'_> {
 
     /// The share of phishing in thousandths, the unit of the bar that shows it.
     fn phishing_thousandths(&self) -> String {
-        format!("{:.1}", 1000.0 * self.scored.phishing as f64 / self.scored.report.used.max(1) as f64)
+        format!("{:.1}", 1000.0 * self.scored.counts.phishing as f64 / self.scored.report.used.max(1) as f64)
     }
 }
 

@@ -12,9 +12,11 @@
 
 mod arguments;
 mod context;
+mod counts;
 mod error;
 mod handlers;
 mod html;
+mod json;
 mod plots;
 mod reasons;
 mod render;
@@ -28,11 +30,13 @@ use axum::Router;
 use axum::routing::{get, post};
 
 pub use context::{Context, ModelInfo, Source};
+pub use counts::Counts;
 pub use error::Error;
 pub use html::report_page;
+pub use json::{json_head, json_tail};
 pub use reasons::{MOST_REASONS, Reason, in_one_line, reasons};
 pub use render::csv_field;
-pub use score::{Scored, score};
+pub use score::{Notice, Scored, notices, score};
 pub use start::{run, serve};
 
 /// All routes of this function, without the edge around them: [`lurelight_runtime::serve`] adds it.

@@ -8,9 +8,9 @@ use lurelight_schema::read::{Format, LabelUse, Limits, ReadOptions, Reader, Repo
 use lurelight_schema::{FeatureVector, Label};
 use serde::Serialize;
 
-use crate::reasons::{Reason, reasons};
+use crate::reasons::reasons;
 use crate::render::{Frame, RowFormat, Rows};
-use crate::{Context, Error};
+use crate::{Context, Counts, Error};
 
 /// What one input gave.
 #[derive(Debug)]
@@ -21,14 +21,8 @@ pub struct Scored {
     pub replaced: Vec<String>,
     /// The probability from which a row is called phishing.
     pub threshold: f64,
-    /// Usable rows called phishing.
-    pub phishing: u64,
-    /// Usable rows called legitimate.
-    pub legitimate: u64,
-    /// Usable rows that came with a label.
-    pub labelled: u64,
-    /// Those whose label the verdict agrees with.
-    pub agreeing: u64,
+    /// Usable rows by verdict and label.
+    pub counts: Counts,
     /// Errors of rows, and warnings.
     pub report: Report,
     /// Usable rows that were counted but not written down, before those that were.
@@ -42,13 +36,16 @@ pub struct Scored {
 
 /// Something that a client should know about its input, said once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Notice {
-    pub(crate) kind: String,
+pub struct Notice {
+    /// A word for programs, as `absent_column`.
+    pub kind: String,
+    /// The column that it is about, where it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) column: Option<String>,
-    pub(crate) message: String,
+    pub column: Option<String>,
+    /// What there is to know, in words.
+    pub message: String,
     /// Rows that it concerns.
-    pub(crate) count: u64,
+    pub count: u64,
 }
 
 /// What to do with the rows.
@@ -86,10 +83,7 @@ pub fn score(context: &Context, input: impl Read, task: Task) -> Result<Scored, 
         columns,
         replaced,
         threshold,
-        phishing: 0,
-        legitimate: 0,
-        labelled: 0,
-        agreeing: 0,
+        counts: Counts::default(),
         report: Report::default(),
         skipped: 0,
         explain: task.explain,
@@ -101,17 +95,21 @@ pub fn score(context: &Context, input: impl Read, task: Task) -> Result<Scored, 
     while let Some(row) = reader.next_row()? {
         let skipped = scored.skipped < task.skip;
         if skipped || scored.rows.len() >= task.show {
-            scored.count(Model::label_at(context.probability(row.vector), threshold), row.label);
+            scored.counts.add(Model::label_at(context.probability(row.vector), threshold), row.label);
             scored.skipped += usize::from(skipped);
             continue;
         }
-        let (label, frame) = verdicts.of(row.vector, || {
+        let Judged { label, frame, left_out } = verdicts.of(row.vector, || {
             let probability = context.probability(row.vector);
             let label = Model::label_at(probability, threshold);
-            let reasons = explain(context, row.vector, task.explain, &mut scored);
-            (label, scored.rows.frame(label, probability, reasons.as_deref()))
+            let left_out = task.explain > 0 && scored.explained == MOST_EXPLAINED;
+            let count = if left_out { 0 } else { task.explain };
+            scored.explained += u64::from(count > 0);
+            let reasons = (task.explain > 0).then(|| reasons(context.model(), row.vector, count));
+            Judged { label, frame: scored.rows.frame(label, probability, reasons.as_deref()), left_out }
         });
-        scored.count(*label, row.label);
+        scored.counts.add(*label, row.label);
+        scored.unexplained += u64::from(*left_out);
         let whole = row.csv_text().filter(|_| scored.replaced.is_empty());
         if whole.is_some_and(|text| scored.rows.push_csv_text(row.number, text, frame)) {
             continue;
@@ -126,33 +124,24 @@ pub fn score(context: &Context, input: impl Read, task: Task) -> Result<Scored, 
 /// The most distinct rows of one input that are explained; explaining one takes as long as scoring hundreds.
 const MOST_EXPLAINED: u64 = 1000;
 
-/// The reasons for a row's score: none at all where none are wanted, an empty list beyond the limit.
-fn explain(
-    context: &Context,
-    vector: FeatureVector,
-    count: usize,
-    scored: &mut Scored,
-) -> Option<Vec<Reason>> {
-    if count == 0 {
-        return None;
-    }
-    if scored.explained == MOST_EXPLAINED {
-        scored.unexplained += 1;
-        return Some(Vec::new());
-    }
-    scored.explained += 1;
-    Some(reasons(context.model(), vector, count))
+/// What is known of a distinct row.
+struct Judged {
+    label: Label,
+    /// What stands around its cells when it is written down.
+    frame: Frame,
+    /// Whether its reasons were left out because of [`MOST_EXPLAINED`].
+    left_out: bool,
 }
 
-/// The verdict on each distinct row of one input, and what stands around its cells when it is written down.
+/// The verdict on each distinct row of one input.
 #[derive(Default)]
-struct Verdicts(HashMap<FeatureVector, (Label, Frame)>);
+struct Verdicts(HashMap<FeatureVector, Judged>);
 
 impl Verdicts {
     /// Most distinct rows that are remembered: some 100 MB.
     const MOST: usize = 1 << 20;
 
-    fn of(&mut self, vector: FeatureVector, make: impl FnOnce() -> (Label, Frame)) -> &(Label, Frame) {
+    fn of(&mut self, vector: FeatureVector, make: impl FnOnce() -> Judged) -> &Judged {
         if self.0.len() >= Self::MOST {
             self.0.clear();
         }
@@ -170,17 +159,6 @@ fn read_options(context: &Context) -> ReadOptions {
 }
 
 impl Scored {
-    fn count(&mut self, verdict: Label, given: Option<Label>) {
-        match verdict {
-            Label::Phishing => self.phishing += 1,
-            Label::Legitimate => self.legitimate += 1,
-        }
-        if let Some(given) = given {
-            self.labelled += 1;
-            self.agreeing += u64::from(given == verdict);
-        }
-    }
-
     /// Whether usable rows are left behind the first `shown` of those that were written down.
     pub(crate) fn is_cut_after(&self, shown: usize) -> bool {
         ((self.skipped + shown) as u64) < self.report.used
@@ -191,21 +169,9 @@ impl Scored {
         self.rows.len()
     }
 
-    /// The reader's warnings, and one for an older prediction that is replaced.
+    /// What a client should know about the input and the answer.
     pub(crate) fn notices(&self) -> Vec<Notice> {
-        let mut notices: Vec<Notice> = Vec::new();
-        if !self.replaced.is_empty() {
-            let names: BTreeSet<&str> = self.replaced.iter().map(String::as_str).collect();
-            let names = names.into_iter().collect::<Vec<_>>().join(", ");
-            notices.push(Notice {
-                kind: "previous_prediction".to_owned(),
-                column: Some(names.clone()),
-                message: format!(
-                    "the input holds an older prediction ({names}); it is replaced by the new one"
-                ),
-                count: self.report.rows,
-            });
-        }
+        let mut notices = notices(&self.report, &self.replaced);
         if self.unexplained > 0 {
             notices.push(Notice {
                 kind: "reasons_left_out".to_owned(),
@@ -216,17 +182,34 @@ impl Scored {
                 count: self.unexplained,
             });
         }
-        notices.extend(self.report.warnings.iter().map(|warning| {
-            Notice {
-                kind: serde_json::to_value(warning.kind)
-                    .ok()
-                    .and_then(|kind| kind.as_str().map(str::to_owned))
-                    .unwrap_or_default(),
-                column: warning.column.clone(),
-                message: warning.message.clone(),
-                count: warning.count,
-            }
-        }));
         notices
     }
+}
+
+/// The reader's warnings, behind one for an older prediction whose columns are `replaced`.
+#[must_use]
+pub fn notices(report: &Report, replaced: &[String]) -> Vec<Notice> {
+    let mut notices: Vec<Notice> = Vec::new();
+    if !replaced.is_empty() {
+        let names: BTreeSet<&str> = replaced.iter().map(String::as_str).collect();
+        let names = names.into_iter().collect::<Vec<_>>().join(", ");
+        notices.push(Notice {
+            kind: "previous_prediction".to_owned(),
+            column: Some(names.clone()),
+            message: format!("the input holds an older prediction ({names}); it is replaced by the new one"),
+            count: report.rows,
+        });
+    }
+    notices.extend(report.warnings.iter().map(|warning| {
+        Notice {
+            kind: serde_json::to_value(warning.kind)
+                .ok()
+                .and_then(|kind| kind.as_str().map(str::to_owned))
+                .unwrap_or_default(),
+            column: warning.column.clone(),
+            message: warning.message.clone(),
+            count: warning.count,
+        }
+    }));
+    notices
 }

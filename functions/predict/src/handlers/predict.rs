@@ -7,17 +7,13 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, LINK, VARY};
 use axum::http::{HeaderValue, Response};
-use lurelight_model::ScoreUnit;
-use lurelight_schema::FeatureVector;
 use lurelight_web::layout::Page;
-use lurelight_web::{BasePath, Budget, Finding};
-use serde::Serialize;
+use lurelight_web::{BasePath, Budget};
 
-use crate::context::ModelInfo;
-use crate::error::finding;
 use crate::html::result_page;
+use crate::json::{json_head, json_tail};
 use crate::render::{RowFormat, csv_header};
-use crate::score::{Notice, Scored, Task, score};
+use crate::score::{Scored, Task, score};
 use crate::upload::{Answer, Upload};
 use crate::{Context, Error};
 
@@ -112,81 +108,12 @@ fn describe(response: &mut Response<Body>, upload: &Upload, scored: &Scored, sho
     }
 }
 
-#[derive(Serialize)]
-struct JsonTail<'a> {
-    summary: Summary,
-    errors: Vec<Finding>,
-    warnings: Vec<Notice>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<Next<'a>>,
-}
-
-#[derive(Serialize)]
-struct Summary {
-    rows: u64,
-    used: u64,
-    error_count: u64,
-    phishing: u64,
-    legitimate: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    labelled: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    agreeing_with_labels: Option<u64>,
-}
-
-#[derive(Serialize)]
-struct Next<'a> {
-    skip: usize,
-    reason: &'a str,
-}
-
-#[derive(Serialize)]
-struct JsonHead<'a> {
-    model: ModelInfo<'a>,
-    threshold: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    explanation: Option<Terms>,
-}
-
-/// What contributions add up to: with the base value, to the raw score in this unit.
-#[derive(Serialize)]
-struct Terms {
-    unit: ScoreUnit,
-    base: f64,
-}
-
 fn json(context: &Context, scored: &Scored, shown: usize) -> Result<Vec<u8>, Error> {
-    let report = &scored.report;
-    let explained = (scored.explain > 0).then(|| context.model().explain(FeatureVector::MISSING)).flatten();
-    let unit = context.model().classifier().unit();
-    let explanation = explained.map(|explanation| Terms { unit, base: explanation.base });
-    let head = JsonHead { model: context.info(), threshold: scored.threshold, explanation };
-    let tail = JsonTail {
-        summary: Summary {
-            rows: report.rows,
-            used: report.used,
-            error_count: report.error_count,
-            phishing: scored.phishing,
-            legitimate: scored.legitimate,
-            labelled: (scored.labelled > 0).then_some(scored.labelled),
-            agreeing_with_labels: (scored.labelled > 0).then_some(scored.agreeing),
-        },
-        errors: report.errors.iter().map(finding).collect(),
-        warnings: scored.notices(),
-        next: scored.is_cut_after(shown).then(|| Next {
-            skip: scored.skipped + shown,
-            reason: "a larger answer cannot be sent: post the same rows with ?skip= (and the same ?threshold=) for the rest",
-        }),
-    };
-    let mut out = serde_json::to_vec(&head).map_err(io::Error::from)?;
-    out.pop();
-    out.extend_from_slice(b",\"rows\":[");
-    out.extend_from_slice(scored.rows.first(shown).as_bytes());
-    out.extend_from_slice(b"],");
-    let tail = serde_json::to_vec(&tail).map_err(io::Error::from)?;
-    out.extend_from_slice(&tail[1..]);
-    out.push(b'\n');
-    Ok(out)
+    let next = scored.is_cut_after(shown).then_some(scored.skipped + shown);
+    let mut out = json_head(context, scored.threshold, scored.explain > 0)?;
+    out.push_str(scored.rows.first(shown));
+    out.push_str(&json_tail(&scored.counts, &scored.report, scored.notices(), next)?);
+    Ok(out.into_bytes())
 }
 
 fn csv(scored: &Scored, shown: usize, guarded: bool) -> Vec<u8> {
