@@ -11,11 +11,20 @@ Writes into shared/learn/tests/golden/:
   trees.json     distinct rows with their counts of either label, and DecisionTreeClassifier's probability of
                  phishing for each of them, by criterion and depth
   logistic.json  the same kind of rows, and LogisticRegression's coefficients and probabilities
+  adaboost.json  the same kind of rows, and AdaBoostClassifier's weights and errors of 32 rounds of stumps,
+                 decisions at some of them and probabilities at the last, by learning rate; the head has the
+                 formulas, which are checked
+  neighbours.json  the same kind of rows, and KNeighborsClassifier's probabilities of queries by k and weighting
+  imputer.json   distinct rows with holes and their counts, and what KNNImputer puts into holes of these and of
+                 other rows: by the nearest three donors, by fewer, by the column's mean where no donor shares
+                 a feature, and 0 for a feature that no row has
+  isotonic.json  scores with ties, labels and weights, IsotonicRegression's corners (thresholds) and its
+                 predictions at, between and beyond them
 
 A row is written as 30 digits, the packed code of each feature in the order of UCI's header (0 for -1, 1 for 0,
-2 for 1). All rows are drawn from a seeded generator in here; none is UCI's. Trees are kept only where their
-best splits are unique by a margin, so that no expected number hangs on how a tie is broken, which is checked by
-a second, exact, tree grower below.
+2 for 1, 3 for missing). All rows are drawn from a seeded generator in golden_rows.py; none is UCI's. No expected
+number hangs on how a tie is broken: trees and stumps are kept only where their best splits are unique by a
+margin, which a second, exact, tree grower checks; and neighbours only where the k-th is nearer than the next.
 
 --check makes them and compares with the committed ones instead of writing. Exit codes: 0 written, or the same;
 1 not the same; 2 wrong usage, or another version of scikit-learn than the pinned one.
@@ -31,6 +40,10 @@ from pathlib import Path
 
 import numpy as np
 import sklearn
+from golden_adaboost import golden_adaboost
+from golden_neighbours import golden_imputer, golden_neighbours
+from golden_rows import draw_rows, unrolled, written
+from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import (
     accuracy_score,
@@ -48,7 +61,6 @@ from sklearn.tree import DecisionTreeClassifier
 PINNED = "1.9.1"
 SOURCE = f"scikit-learn {PINNED}, by scripts/peers/golden.py"
 FOLDER = Path(__file__).resolve().parents[2] / "shared/learn/tests/golden"
-N_FEATURES = 30
 CLIP = 1e-15
 DEPTHS = (1, 2, 3, 4, 5)
 # The best split must be this much better than the next one that parts the rows otherwise.
@@ -116,46 +128,7 @@ def golden_metrics():
         }
         for name, labels, probabilities, weights in metric_cases()
     ]
-    return {"source": SOURCE, "threshold": 0.5, "log_loss_clip": CLIP, "cases": cases}
-
-
-# --- rows ------------------------------------------------------------------------------------------------------
-
-
-def draw_rows(seed, n_rows, active, codes, most):
-    """Distinct rows of packed codes and their counts (rows x [legitimate, phishing]).
-
-    `active` features are drawn from `codes`, the others are 0 throughout; a count is at most `most`.
-    """
-    rng = np.random.default_rng(seed)
-    slopes = rng.normal(size=active)
-    rows = {}
-    while len(rows) < n_rows:
-        drawn = rng.choice(codes, size=active)
-        score = float(np.dot(slopes, drawn - 1)) + 1.5 * float(drawn[0] == drawn[1])
-        share = 1 / (1 + math.exp(-score))
-        total = int(rng.integers(1, most))
-        phishing = int(rng.binomial(total, share))
-        rows.setdefault(tuple(drawn.tolist()) + (0,) * (N_FEATURES - active), (total - phishing, phishing))
-    ordered = sorted(rows)
-    return np.array(ordered), np.array([rows[row] for row in ordered])
-
-
-def written(rows, counts):
-    return {
-        "rows": ["".join(map(str, row)) for row in rows.tolist()],
-        "legitimate": counts[:, 0].tolist(),
-        "phishing": counts[:, 1].tolist(),
-    }
-
-
-def unrolled(rows, counts):
-    """Each distinct row once a label, with its count as weight; rows that count nothing are left out."""
-    values = np.concatenate([rows, rows]).astype(np.float64) - 1
-    labels = np.repeat([0, 1], len(rows))
-    weights = np.concatenate([counts[:, 0], counts[:, 1]])
-    used = weights > 0
-    return values[used], labels[used], weights[used]
+    return {"threshold": 0.5, "log_loss_clip": CLIP, "cases": cases}
 
 
 # --- trees -----------------------------------------------------------------------------------------------------
@@ -217,7 +190,7 @@ def golden_trees():
     ):
         trees, rows, counts = untied_trees(seed, n_rows, active, codes)
         sets.append({"name": name, "ordered": len(codes) > 2, **written(rows, counts), "trees": trees})
-    return {"source": SOURCE, "sets": sets}
+    return {"sets": sets}
 
 
 def untied_trees(seed, n_rows, active, codes):
@@ -263,13 +236,57 @@ def golden_logistic():
     if worst > 1e-5:
         sys.exit(f"golden.py: two solvers disagree by {worst}")
     return {
-        "source": SOURCE,
         "penalty": "l2 with C = 1, the intercept not penalised; values are the codes -1, 0 and 1",
         **written(rows, counts),
         # Nine decimals, because a coefficient of 0 is fitted as any number near 1e-15.
         "coefficients": (np.round(model.coef_[0], 9) + 0.0).tolist(),
         "intercept": round(float(model.intercept_[0]), 9),
         "probabilities": np.round(model.predict_proba(rows - 1.0)[:, 1], 9).tolist(),
+    }
+
+
+# --- isotonic regression ---------------------------------------------------------------------------------------
+
+
+def isotonic_cases():
+    """(name, scores, targets, weights); targets are shares of phishing."""
+    rng = np.random.default_rng(8)
+    yield "one score", [0.3] * 4, [0, 1, 1, 0], [1, 2, 3, 4]
+    yield "two scores the wrong way round", [0.2, 0.8], [1, 0], [1, 3]
+    yield "already in order", [0.1, 0.2, 0.3, 0.4, 0.5], [0.0, 0.1, 0.1, 0.1, 0.9], [1] * 5
+    yield "in the opposite order", [0.1, 0.2, 0.3, 0.4], [1.0, 0.7, 0.2, 0.0], [1, 5, 2, 2]
+    yield "ties of both labels", [0.1, 0.1, 0.4, 0.4, 0.4, 0.6, 0.9], [0, 1, 0, 0, 1, 1, 1], [3, 1, 1, 2, 2, 1, 7]
+    for name, n_rows, step in (("scores on a grid of twentieths", 90, 0.05), ("continuous scores", 120, None)):
+        labels = (rng.random(n_rows) < 0.45).astype(int)
+        scores = 1 / (1 + np.exp(-(1.3 * rng.normal(size=n_rows) + 2 * labels - 1)))
+        scores = np.round(scores, 5) if step is None else np.round(np.round(scores / step) * step, 2)
+        yield name, scores.tolist(), labels.tolist(), rng.integers(1, 30, size=n_rows).tolist()
+
+
+def golden_isotonic():
+    cases = []
+    for name, scores, targets, weights in isotonic_cases():
+        model = IsotonicRegression(increasing=True, out_of_bounds="clip")
+        model.fit(scores, targets, sample_weight=weights)
+        corners = model.X_thresholds_
+        between = corners[:-1] + np.diff(corners) * 0.3
+        queries = np.unique(np.round(np.concatenate([[0.0, 1.0], corners, between, scores]), 6))
+        cases.append(
+            {
+                "name": name,
+                "scores": scores,
+                "targets": [float(target) for target in targets],
+                "weights": weights,
+                "x_thresholds": rounded(corners.tolist()),
+                "y_thresholds": rounded(model.y_thresholds_.tolist()),
+                "queries": queries.tolist(),
+                "expected": rounded(model.predict(queries).tolist()),
+            }
+        )
+    return {
+        "regression": 'IsotonicRegression(increasing=True, out_of_bounds="clip")',
+        "prediction": "linear between the corners, the first and the last corner's beyond them",
+        "cases": cases,
     }
 
 
@@ -312,6 +329,17 @@ def text_of(value):
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
+MAKERS = {
+    "metrics.json": golden_metrics,
+    "trees.json": golden_trees,
+    "logistic.json": golden_logistic,
+    "adaboost.json": golden_adaboost,
+    "neighbours.json": golden_neighbours,
+    "imputer.json": golden_imputer,
+    "isotonic.json": golden_isotonic,
+}
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, usage=argparse.SUPPRESS
@@ -324,9 +352,8 @@ def main():
     warnings.simplefilter("error")
 
     status = 0
-    makers = {"metrics.json": golden_metrics, "trees.json": golden_trees, "logistic.json": golden_logistic}
-    for name, make in makers.items():
-        path, text = FOLDER / name, text_of(make())
+    for name, make in MAKERS.items():
+        path, text = FOLDER / name, text_of({"source": SOURCE} | make())
         if not options.check:
             FOLDER.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
