@@ -39,7 +39,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import sys
 import tempfile
 import time
@@ -132,7 +131,7 @@ def figures(classifier, values, labels):
 
 
 def run_protocol(options, laps, test_rows):
-    """What scikit-learn makes of the protocol: families as in Lurelight's JSON, and MB at the most."""
+    """What scikit-learn makes of the protocol, with families as in Lurelight's JSON."""
     laps.begin()
     (values, labels), (test_values, test_labels) = read_as_it_does(options.file, options.seed, test_rows)
     laps.end("read, split, impute")
@@ -142,11 +141,10 @@ def run_protocol(options, laps, test_rows):
         fitted, best = tune(classifier, grid, values, labels)
         f1 = [f1_score(part, fitted.predict(rows)) for rows, part in ((values, labels), (test_values, test_labels))]
         laps.end(name)
-        megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         test = figures(fitted, test_values, test_labels)
         found[name] = {"parameters": best, "f1_legitimate_train": f1[0], "test": test}
         progress(f"{name}: F1 {f1[1]:.4f}, {laps.seconds[name]:.1f} s")
-    return found, megabytes
+    return found
 
 
 def run_grouped(options, codes, labels, held_out):
@@ -163,7 +161,7 @@ def run_grouped(options, codes, labels, held_out):
 
 
 def lurelight(options, *arguments):
-    """(its JSON, CPU seconds, MB at the most) of one run of `lurelight train FILE`."""
+    """(its JSON, CPU seconds) of one run of `lurelight train FILE`."""
     command = [str(options.lurelight), "train", str(options.file), *arguments, "--json"]
     progress(" ".join(command))
     with tempfile.TemporaryFile() as out:
@@ -174,12 +172,12 @@ def lurelight(options, *arguments):
             raise UnfitError(f"`{' '.join(command)}` ended with code {code}")
         out.seek(0)
         answer = json.load(out)
-    return answer, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    return answer, used.ru_utime + used.ru_stime
 
 
 def our_protocol(options, protocol, n_rows):
-    """(families by name, CPU seconds, MB, the rows tested on) of one run of the predecessor's protocol."""
-    answer, seconds, megabytes = lurelight(options, "--protocol", protocol, "--seed", str(options.seed))
+    """(families by name, CPU seconds, the rows tested on) of one run of the predecessor's protocol."""
+    answer, seconds = lurelight(options, "--protocol", protocol, "--seed", str(options.seed))
     found = {family["family"]: family for family in answer["families"]}
     for family in found.values():
         family["test"] = {name: family["test"][name] for name in METRICS}
@@ -189,18 +187,18 @@ def our_protocol(options, protocol, n_rows):
         raise UnfitError("`lurelight train --json` names rows to test on that FILE does not have, or one twice")
     if len(test_rows) != -(-n_rows * 3 // 10):
         raise UnfitError(f"`lurelight train --json` tests on {len(test_rows):,} rows, not on three tenths")
-    return found, seconds, megabytes, sorted(test_rows)
+    return found, seconds, sorted(test_rows)
 
 
 def our_grouped(options, phishing):
     """(figures by family on folds 0 to 2, CPU seconds) of the product's own training; labels 1 for phishing."""
     with tempfile.TemporaryDirectory() as folder:
-        answer, seconds, megabytes = lurelight(options, "--out", f"{folder}/model.lure")
+        answer, seconds = lurelight(options, "--out", f"{folder}/model.lure")
     found = {}
     for candidate in answer["candidates"]:
         held_out = candidate["held_out"]
         found[candidate["family"]] = held_out | {"f1_legitimate": f1_of_legitimate(held_out, phishing)}
-    return found, seconds, megabytes
+    return found, seconds
 
 
 def f1_of_legitimate(held_out, phishing):
@@ -259,11 +257,10 @@ def print_grouped(theirs, ours):
 
 
 def print_cpu(rows):
-    print("| protocol | scikit-learn, CPU s | MB | Lurelight, CPU s | MB | times less CPU |")
-    print("|---|---|---|---|---|---|")
-    for name, theirs, their_mb, ours in rows:
-        our_cells = f"{ours[0]:.3f} | {ours[1]:.0f} | {theirs / ours[0]:.1f}" if ours else " | | "
-        print(f"| {name} | {theirs:.2f} | {their_mb:.0f} | {our_cells} |")
+    print("| protocol | scikit-learn, CPU s | Lurelight, CPU s | times less CPU |")
+    print("|---|---|---|---|")
+    for name, theirs, ours in rows:
+        print(f"| {name} | {theirs:.2f} | " + (f"{ours:.3f} | {theirs / ours:.1f} |" if ours else " | |"))
 
 
 def progress(text):
@@ -290,15 +287,17 @@ def main():
         if not options.lurelight.exists():
             raise UnfitError(f"there is no {options.lurelight}; build it with: cargo build --release -p lurelight")
         try:
-            ours, *our_cpu, test_rows = our_protocol(options, "predecessor", len(codes))
+            ours, our_cpu, test_rows = our_protocol(options, "predecessor", len(codes))
             if not options.quick:
-                found, *our_full, _ = our_protocol(options, "predecessor-full", len(codes))
+                found, our_full, same_rows = our_protocol(options, "predecessor-full", len(codes))
+                if same_rows != test_rows:
+                    raise UnfitError("`lurelight train` tests on other rows with --protocol predecessor-full")
                 ours[FULL] = found["gradient_boosting"]
-            ours_grouped, *product = our_grouped(options, phishing[held_out])
+            ours_grouped, product = our_grouped(options, phishing[held_out])
         except (KeyError, TypeError, ValueError) as error:
             raise UnfitError(f"`lurelight train --json` printed another shape than expected: {error!r}") from error
 
-    theirs, megabytes = run_protocol(options, laps, test_rows)
+    theirs = run_protocol(options, laps, test_rows)
     total = sum(laps.seconds.values()) - laps.seconds.get(FULL, 0.0)
     theirs_grouped = run_grouped(options, codes, 1 - phishing, held_out)
 
@@ -311,17 +310,17 @@ def main():
     print("Identical rows on one side: tuned and fitted on folds 3 to 9, judged on folds 0 to 2; Lurelight's are the")
     print("candidates of its own `train`, with its own grids:\n")
     print_grouped(theirs_grouped, ours_grouped)
-    rows = [("boosting with its defaults", total, megabytes, our_cpu)]
+    rows = [("boosting with its defaults", total, our_cpu)]
     if not options.quick:
         full = total - laps.seconds["gradient_boosting"] + laps.seconds[FULL]
-        rows.append(("boosting with 120 points", full, megabytes, our_full))
+        rows.append(("boosting with 120 points", full, our_full))
     print_cpu(rows)
     print(
         f"\nOf scikit-learn's, {laps.seconds['start']:.2f} s are the start of Python with its imports and "
         f"{laps.seconds['read, split, impute']:.2f} s reading, splitting and imputing."
     )
     if product:
-        print(f"All of `lurelight train`, with intervals and both splits: {product[0]:.2f} s, {product[1]:.0f} MB.")
+        print(f"All of `lurelight train`, with intervals and both splits: {product:.2f} s.")
     return 0
 
 
