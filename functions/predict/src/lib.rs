@@ -17,7 +17,6 @@ mod error;
 mod handlers;
 mod html;
 mod json;
-mod plots;
 mod reasons;
 mod render;
 mod score;

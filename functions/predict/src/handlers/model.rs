@@ -9,12 +9,12 @@ use axum::http::HeaderMap;
 use axum::http::header::VARY;
 use axum::response::{IntoResponse, Response};
 use lurelight_model::{Calibration, Card, Estimate, Metrics};
+use lurelight_plot::{Square, importance};
 use lurelight_web::layout::Page;
 use lurelight_web::{BasePath, negotiate};
 use serde::Serialize;
 
 use crate::context::ModelInfo;
-use crate::plots::{Square, importance};
 use crate::{Context, Error};
 
 /// Features that the plot of importance shows.
@@ -97,7 +97,7 @@ impl ModelPage<'_> {
             y_label: "observed share",
             reference: Some([(0.0, 0.0), (1.0, 1.0)]),
         };
-        plot.reliability(&card.held_out.all.reliability)
+        plot.reliability(&card.held_out.all.reliability, &[])
     }
 
     fn importance(&self, card: &Card) -> String {

@@ -1,10 +1,10 @@
-//! Plots as SVG, made on the server: no script, and colours from the stylesheet.
+//! Plots with both axes from 0 to 1.
 
-use std::fmt::Write;
+use lurelight_model::ReliabilityBin;
 
-use lurelight_model::{FeatureImportance, ReliabilityBin};
+use crate::svg::{Escaped, put};
 
-/// Side of a square plot's field, in SVG units.
+/// Side of the field, in SVG units.
 const SIDE: f64 = 240.0;
 /// Room for the axes.
 const LEFT: f64 = 44.0;
@@ -13,18 +13,33 @@ const TOP: f64 = 10.0;
 const RIGHT: f64 = 12.0;
 
 /// What a square plot with axes from 0 to 1 shows.
-pub(crate) struct Square<'a> {
+#[derive(Clone, Copy, Debug)]
+pub struct Square<'a> {
     /// Read out in place of the picture.
-    pub(crate) description: &'a str,
-    pub(crate) x_label: &'a str,
-    pub(crate) y_label: &'a str,
+    pub description: &'a str,
+    /// What the horizontal axis counts.
+    pub x_label: &'a str,
+    /// What the vertical axis counts.
+    pub y_label: &'a str,
     /// The line that chance, or a perfectly calibrated model, would draw.
-    pub(crate) reference: Option<[(f64, f64); 2]>,
+    pub reference: Option<[(f64, f64); 2]>,
+}
+
+/// Where a point may lie by chance alone, at one place of the horizontal axis.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Band {
+    /// The place.
+    pub x: f64,
+    /// The lower border.
+    pub low: f64,
+    /// The upper border.
+    pub high: f64,
 }
 
 impl Square<'_> {
     /// A line through points of the unit square.
-    pub(crate) fn curve(&self, points: &[(f64, f64)]) -> String {
+    #[must_use]
+    pub fn curve(&self, points: &[(f64, f64)]) -> String {
         let mut path = String::new();
         for (i, (x, y)) in points.iter().enumerate() {
             let command = if i == 0 { 'M' } else { 'L' };
@@ -33,14 +48,16 @@ impl Square<'_> {
         self.frame(&format!("<path class=\"curve\" d=\"{path}\"/>"))
     }
 
-    /// Observed shares over predicted probabilities, the area of a dot by its rows.
-    pub(crate) fn reliability(&self, bins: &[ReliabilityBin]) -> String {
+    /// Observed shares over predicted probabilities, the area of a dot by its rows, above the band of what
+    /// chance does to a perfectly calibrated model (none where `band` is empty).
+    #[must_use]
+    pub fn reliability(&self, bins: &[ReliabilityBin], band: &[Band]) -> String {
         let most = bins.iter().map(|bin| bin.rows).max().unwrap_or(1).max(1) as f64;
-        let mut dots = String::new();
+        let mut marks = area(band);
         for bin in bins {
             let radius = 2.5 + 4.0 * (bin.rows as f64 / most).sqrt();
             put(
-                &mut dots,
+                &mut marks,
                 format_args!(
                     "<circle class=\"dot\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"{radius:.1}\"><title>predicted {:.3}, observed {:.3}, {} rows</title></circle>",
                     across(bin.predicted),
@@ -51,14 +68,14 @@ impl Square<'_> {
                 ),
             );
         }
-        self.frame(&dots)
+        self.frame(&marks)
     }
 
     fn frame(&self, content: &str) -> String {
         let (width, height) = (LEFT + SIDE + RIGHT, TOP + SIDE + BOTTOM);
         let mut svg = format!(
             "<svg class=\"plot\" viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{}\">",
-            self.description
+            Escaped(self.description)
         );
         for tick in [0.0, 0.25, 0.5, 0.75, 1.0] {
             let (x, y) = (across(tick), down(tick));
@@ -95,59 +112,30 @@ impl Square<'_> {
                 "{content}<text class=\"axis\" x=\"{middle_x}\" y=\"{}\" text-anchor=\"middle\">{}</text>\
                  <text class=\"axis\" transform=\"translate(11 {middle_y}) rotate(-90)\" text-anchor=\"middle\">{}</text></svg>",
                 height - 6.0,
-                self.x_label,
-                self.y_label
+                Escaped(self.x_label),
+                Escaped(self.y_label)
             ),
         );
         svg
     }
 }
 
-/// The loss without each of the first `count` features, as bars.
-pub(crate) fn importance(features: &[FeatureImportance], count: usize) -> String {
-    const LABELS: f64 = 190.0;
-    const BARS: f64 = 300.0;
-    const LINE: f64 = 20.0;
-    let shown = &features[..count.min(features.len())];
-    let most = shown.iter().map(|feature| feature.log_loss_increase).fold(f64::MIN_POSITIVE, f64::max);
-    let height = LINE * shown.len() as f64 + 4.0;
-    let mut svg = format!(
-        "<svg class=\"plot wide\" viewBox=\"0 0 {} {height}\" role=\"img\" \
-         aria-label=\"Rise of the log-loss when a feature is shuffled, the greatest first\">",
-        LABELS + BARS + 60.0
-    );
-    for (i, feature) in shown.iter().enumerate() {
-        let y = LINE * i as f64 + 3.0;
-        let length = BARS * (feature.log_loss_increase / most).max(0.0);
-        put(
-            &mut svg,
-            format_args!(
-                "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\
-                 <rect class=\"bar-mark\" x=\"{LABELS}\" y=\"{y}\" width=\"{length:.1}\" height=\"14\" rx=\"2\"/>\
-                 <text x=\"{:.1}\" y=\"{}\">{:.4}</text>",
-                LABELS - 8.0,
-                y + 11.0,
-                Escaped(&feature.feature),
-                LABELS + length + 6.0,
-                y + 11.0,
-                feature.log_loss_increase
-            ),
-        );
+/// The band as one closed shape: along the upper border, and back along the lower one.
+fn area(band: &[Band]) -> String {
+    if band.is_empty() {
+        return String::new();
     }
-    svg.push_str("</svg>");
-    svg
-}
-
-struct Escaped<'a>(&'a str);
-
-impl std::fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.chars().try_for_each(|c| match c {
-            '<' => f.write_str("&lt;"),
-            '&' => f.write_str("&amp;"),
-            other => f.write_char(other),
-        })
+    let mut sorted = band.to_vec();
+    sorted.sort_by(|a, b| a.x.total_cmp(&b.x));
+    let mut path = String::from("<path class=\"band\" d=\"");
+    let upper = sorted.iter().map(|place| (place.x, place.high));
+    let lower = sorted.iter().rev().map(|place| (place.x, place.low));
+    for (i, (x, y)) in upper.chain(lower).enumerate() {
+        let command = if i == 0 { 'M' } else { 'L' };
+        put(&mut path, format_args!("{command}{:.1} {:.1}", across(x), down(y)));
     }
+    path.push_str("Z\"/>");
+    path
 }
 
 fn across(x: f64) -> f64 {
@@ -158,25 +146,22 @@ fn down(y: f64) -> f64 {
     TOP + SIDE * (1.0 - y.clamp(0.0, 1.0))
 }
 
-fn put(out: &mut String, text: std::fmt::Arguments<'_>) {
-    // Writing to a string cannot fail.
-    let _ = out.write_fmt(text);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn names_from_a_card_stay_text() {
-        let feature = FeatureImportance { feature: "<script>&".to_owned(), log_loss_increase: -0.1 };
-        let svg = importance(&[feature], 10);
-        assert!(svg.contains("&lt;script>&amp;") && svg.contains("width=\"0.0\""));
-    }
+    const SQUARE: Square<'_> = Square { description: "d", x_label: "x", y_label: "y", reference: None };
 
     #[test]
     fn points_outside_the_square_stay_on_its_border() {
-        let square = Square { description: "d", x_label: "x", y_label: "y", reference: None };
-        assert!(square.curve(&[(0.0, 0.0), (2.0, 9.0)]).contains("M44.0 250.0L284.0 10.0"));
+        assert!(SQUARE.curve(&[(0.0, 0.0), (2.0, 9.0)]).contains("M44.0 250.0L284.0 10.0"));
+    }
+
+    #[test]
+    fn a_band_is_one_closed_shape_in_the_order_of_its_places() {
+        let band = [Band { x: 1.0, low: 0.5, high: 1.0 }, Band { x: 0.0, low: 0.0, high: 0.5 }];
+        let svg = SQUARE.reliability(&[], &band);
+        assert!(svg.contains("class=\"band\" d=\"M44.0 130.0L284.0 10.0L284.0 130.0L44.0 250.0Z\""), "{svg}");
+        assert!(!SQUARE.reliability(&[], &[]).contains("band"));
     }
 }

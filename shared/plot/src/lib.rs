@@ -1,0 +1,11 @@
+//! Plots as SVG, made where the page is made: no script, and colours from the page's stylesheet.
+//!
+//! A plot is text to be put into a page as it is: what comes from elsewhere is escaped here. The page's stylesheet
+//! gives `plot`, `grid`, `axis`, `reference`, `curve`, `band`, `dot`, `ring` and `bar-mark` their looks.
+
+mod bars;
+mod square;
+mod svg;
+
+pub use bars::{Bar, Bars, importance};
+pub use square::{Band, Square};
