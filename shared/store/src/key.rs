@@ -18,8 +18,11 @@ use serde::{Deserialize, Serialize};
 /// The most bytes of a key.
 const MAX_KEY_BYTES: usize = 512;
 
+/// The most bytes of a segment: what file systems let a name have.
+const MAX_SEGMENT_BYTES: usize = 255;
+
 /// A checked name: segments of letters, digits, `.`, `_` and `-`, none of them empty or beginning with a
-/// dot, joined by slashes.
+/// dot, joined by slashes. No key may be the folder of another (`a` beside `a/b`): some homes are file systems.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Key(String);
@@ -32,12 +35,37 @@ pub struct RunId(String);
 /// Text that is no key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no key: segments of letters, digits, '.', '_' and '-', joined by '/', {MAX_KEY_BYTES} bytes at most, no segment beginning with '.'"
+    "{0:?} is no key: segments of letters, digits, '.', '_' and '-', joined by '/', no segment beginning with '.' or longer than {MAX_SEGMENT_BYTES} bytes, {MAX_KEY_BYTES} bytes in all"
 )]
 pub struct InvalidKey(pub String);
 
+/// Text that is no digest.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no digest: 64 hexadecimal digits, the letters lower-case")]
+pub struct InvalidDigest(pub String);
+
+/// Reads a digest as it is displayed.
+///
+/// # Errors
+///
+/// Where the text is anything else than 64 lower-case hexadecimal digits.
+pub fn parse_digest(text: &str) -> Result<Digest, InvalidDigest> {
+    let invalid = || InvalidDigest(text.to_owned());
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Ok(byte - b'0'),
+        b'a'..=b'f' => Ok(byte - b'a' + 10),
+        _ => Err(invalid()),
+    };
+    let digits: &[u8; 64] = text.as_bytes().try_into().map_err(|_| invalid())?;
+    let mut digest = [0; 32];
+    for (byte, [high, low]) in digest.iter_mut().zip(digits.as_chunks::<2>().0) {
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    Ok(Digest(digest))
+}
+
 fn is_segment(text: &str) -> bool {
-    !text.is_empty()
+    (1..=MAX_SEGMENT_BYTES).contains(&text.len())
         && !text.starts_with('.')
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
@@ -158,5 +186,54 @@ impl fmt::Display for Key {
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_read_or_refused() {
+        let long = "a".repeat(256);
+        let longest = [&"a".repeat(255), "/", &"b".repeat(255)].concat();
+        let table = [
+            ("a", true),
+            ("models/0-1_2.X/model.lure", true),
+            ("a..b", true),
+            ("-", true),
+            (&longest, true),
+            ("", false),
+            ("/a", false),
+            ("a/", false),
+            ("a//b", false),
+            ("a/../b", false),
+            (".lock", false),
+            ("a/.b", false),
+            ("a b", false),
+            ("a\\b", false),
+            ("\u{e4}", false),
+            ("a\0", false),
+            (&long, false),
+            (&[&longest, "/c"].concat(), false),
+        ];
+        for (text, expected) in table {
+            assert_eq!(text.parse::<Key>().is_ok(), expected, "{text:?}");
+        }
+        for (text, expected) in
+            [("2026-11-23-a", true), ("a/b", false), ("", false), (&"a".repeat(65), false)]
+        {
+            assert_eq!(text.parse::<RunId>().is_ok(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn digests_are_read_as_they_are_displayed() {
+        let digest = Digest(std::array::from_fn(|i| (i * 37) as u8));
+        assert_eq!(parse_digest(&digest.to_string()), Ok(digest));
+        let upper = digest.to_string().to_uppercase();
+        for text in ["", "0", &upper, &"0".repeat(65), &"g".repeat(64), &"\u{e4}".repeat(32)] {
+            assert_eq!(parse_digest(text), Err(InvalidDigest(text.to_owned())));
+        }
     }
 }

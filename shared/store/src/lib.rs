@@ -3,13 +3,21 @@
 //! written as a suite in [`conformance`](crate), which the tests of every home call.
 
 mod artifacts;
+mod directory;
 mod error;
 mod key;
 mod records;
 mod registry;
+mod runner;
+mod secrets;
+mod tracker;
 
 pub use artifacts::{ArtifactStore, ETag, Entry, Object};
+pub use directory::{DirectoryArtifacts, DirectoryRecords};
 pub use error::{Error, ErrorKind};
-pub use key::{InvalidKey, Key, RunId};
+pub use key::{InvalidDigest, InvalidKey, Key, RunId, parse_digest};
 pub use records::{Batch, BatchId, Closing, PushOutcome, Pushed, RecordStore, push};
-pub use registry::{Event, EventKind, ModelRegistry, NewEvent, NewVersion, Version};
+pub use registry::{Champion, Event, EventKind, ModelRegistry, NewEvent, NewVersion, Version};
+pub use runner::{RunProgress, RunStatus, TrainingRequest, TrainingRunner};
+pub use secrets::{EnvironmentSecrets, InvalidSecretName, Secret, SecretName, Secrets};
+pub use tracker::{FinishedRun, Metric, Outcome, RunArtifact, Tracker, Untracked};

@@ -2,13 +2,15 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::str::FromStr;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use lurelight_schema::{Digest, Label, Record, RecordsDigest};
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::key::parse_digest;
+use crate::{Error, ErrorKind, InvalidDigest};
 
 /// How many records [`push`] hands over at a time.
 const PUSH_ROWS: usize = 10_000;
@@ -59,8 +61,8 @@ pub trait RecordStore: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Damaged`](crate::ErrorKind::Damaged) where rows are absent or others than announced; those rows are
-    /// taken away, so that pushing again starts clean.
+    /// [`Damaged`](crate::ErrorKind::Damaged) where rows are absent, others or more than announced; all rows of
+    /// the batch are then taken away, so that pushing again starts clean.
     async fn close(&self, batch: BatchId, closing: &Closing) -> Result<(), Error>;
 
     /// The closed batches, ordered by name.
@@ -78,7 +80,8 @@ pub trait RecordStore: fmt::Debug + Send + Sync {
     /// [`NotFound`](crate::ErrorKind::NotFound) where no such batch is closed.
     async fn read(&self, batch: BatchId, rows: Range<u64>) -> Result<Vec<Record>, Error>;
 
-    /// Gives rows of a closed batch other labels, all or none of them. Returns how many labels changed.
+    /// Gives rows of a closed batch other labels, all or none of them; of a row that is named twice the last
+    /// counts. Returns how many labels changed.
     ///
     /// # Errors
     ///
@@ -86,7 +89,8 @@ pub trait RecordStore: fmt::Debug + Send + Sync {
     /// [`Invalid`](crate::ErrorKind::Invalid) for a row that it does not have.
     async fn relabel(&self, batch: BatchId, labels: &[(u64, Label)]) -> Result<u64, Error>;
 
-    /// Takes a batch away, closed or not. Returns whether there was one.
+    /// Takes a batch away, closed or not, with the labels that it was given later. Returns whether there was
+    /// one.
     ///
     /// # Errors
     ///
@@ -99,7 +103,7 @@ pub trait RecordStore: fmt::Debug + Send + Sync {
 pub enum PushOutcome {
     /// Nothing of the batch was there.
     New,
-    /// A push had died half-way, and this one completed it.
+    /// A part of the batch was there, from a push that had died half-way or that went on at the same time.
     Completed,
     /// The batch was there already; nothing was written.
     NoChange,
@@ -122,6 +126,14 @@ impl fmt::Display for BatchId {
     }
 }
 
+impl FromStr for BatchId {
+    type Err = InvalidDigest;
+
+    fn from_str(text: &str) -> Result<BatchId, InvalidDigest> {
+        parse_digest(text).map(BatchId)
+    }
+}
+
 /// Puts records into a store as one batch, named by their digest. Doing it twice changes nothing; after
 /// a crash doing it again completes it. `written` hears how many rows were handed over.
 ///
@@ -139,14 +151,22 @@ pub async fn push(
     let rows = records.len() as u64;
     if records.is_empty() {
         let message = "there is no record to push";
-        return Err(Error::new(crate::ErrorKind::Invalid, source, message));
+        return Err(Error::new(ErrorKind::Invalid, source, message));
     }
     if store.batches().await?.iter().any(|closed| closed.id == batch) {
         return Ok(Pushed { batch, rows, outcome: PushOutcome::NoChange });
     }
     let mut new_rows = 0;
     for (i, part) in records.chunks(PUSH_ROWS).enumerate() {
-        new_rows += store.append(batch, (i * PUSH_ROWS) as u64, part).await?;
+        match store.append(batch, (i * PUSH_ROWS) as u64, part).await {
+            Ok(new) => new_rows += new,
+            // Somebody else pushed the same records and was quicker.
+            Err(error) if error.kind == ErrorKind::AlreadyExists => {
+                let outcome = if new_rows == 0 { PushOutcome::NoChange } else { PushOutcome::Completed };
+                return Ok(Pushed { batch, rows, outcome });
+            }
+            Err(error) => return Err(error),
+        }
         written(part.len() as u64);
     }
     store.close(batch, &Closing { rows, source: source.to_owned(), pushed_at }).await?;
