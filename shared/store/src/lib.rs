@@ -1,8 +1,9 @@
 //! What is kept outside a process: artifacts, records, secrets, runs. Each contract is a trait whose
 //! homes lie side by side; those in this crate are a directory and the process itself. Whatever a home promises is
-//! written as a suite in [`conformance`](crate), which the tests of every home call.
+//! written as a suite in [`conformance`], which the tests of every home call.
 
 mod artifacts;
+pub mod conformance;
 mod directory;
 mod error;
 mod key;
