@@ -25,6 +25,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "these are tests, which report by panicking")]
 
 pub mod artifacts;
+pub mod fixture;
 pub mod records;
 pub mod registry;
 

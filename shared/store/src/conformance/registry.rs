@@ -1,13 +1,11 @@
 //! What the [`ModelRegistry`] must do over every [`ArtifactStore`].
 
-mod fixture;
-
 use std::sync::Arc;
 
 use lurelight_schema::Digest;
 
-use self::fixture::{card, event, model, new_version, put_version};
 use super::artifacts::Pair;
+use super::fixture::{card, event, model, new_version, put_version};
 use super::{at_once, prove_all, refused};
 use crate::{ArtifactStore, Champion, ErrorKind, Event, EventKind, Key, ModelRegistry};
 

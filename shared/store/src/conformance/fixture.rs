@@ -1,4 +1,4 @@
-//! Small models with their cards, and what is said of them.
+//! Small models with their cards, and what is said of them, for tests of stores and of whatever uses them.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use lurelight_schema::{CodeSet, FEATURE_COUNT};
 use crate::{EventKind, ModelRegistry, NewEvent, NewVersion, Version};
 
 /// A model of its own for each number.
-pub(super) fn model(number: u64) -> Artifact {
+pub fn model(number: u64) -> Artifact {
     let model = Model::new(ModelParts {
         known_codes: [CodeSet::ALL; FEATURE_COUNT],
         imputer: None,
@@ -27,7 +27,7 @@ pub(super) fn model(number: u64) -> Artifact {
 }
 
 /// A card of the model that claims nothing.
-pub(super) fn card(artifact: &Artifact) -> Card {
+pub fn card(artifact: &Artifact) -> Card {
     let estimate = Estimate { value: 0.5, low: 0.25, high: 0.75 };
     let estimates = FIGURES.map(|_| estimate);
     let evaluation = Evaluation {
@@ -86,7 +86,7 @@ const FIGURES: Figures = Figures {
 };
 
 /// What a run says of its model.
-pub(super) fn new_version(artifact: &Artifact, run: &str) -> NewVersion {
+pub fn new_version(artifact: &Artifact, run: &str) -> NewVersion {
     NewVersion {
         model: artifact.digest().to_string(),
         run: run.parse().unwrap(),
@@ -98,14 +98,14 @@ pub(super) fn new_version(artifact: &Artifact, run: &str) -> NewVersion {
 }
 
 /// Keeps model `number` and registers it as that of run `run-<number>`.
-pub(super) async fn put_version(registry: &ModelRegistry, number: u64) -> Version {
+pub async fn put_version(registry: &ModelRegistry, number: u64) -> Version {
     let artifact = model(number);
     registry.put_model(&artifact, &card(&artifact)).await.unwrap();
     registry.register(new_version(&artifact, &format!("run-{number}"))).await.unwrap()
 }
 
 /// A promotion of a version.
-pub(super) fn event(version: u64, artifact: &Artifact, actor: &str) -> NewEvent {
+pub fn event(version: u64, artifact: &Artifact, actor: &str) -> NewEvent {
     NewEvent {
         kind: EventKind::Promoted,
         version,
