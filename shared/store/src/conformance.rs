@@ -55,13 +55,13 @@ fn text(panic: &(dyn Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_owned()
 }
 
-/// Runs two futures at the same time, on two threads where the runtime has them.
+/// Runs two futures at the same time, on two threads where the runtime has them. Where one of them panics, nobody
+/// waits for the other.
 async fn at_once<A: Send + 'static, B: Send + 'static>(
     a: impl Future<Output = A> + Send + 'static,
     b: impl Future<Output = B> + Send + 'static,
 ) -> (A, B) {
-    let (a, b) = (tokio::spawn(a), tokio::spawn(b));
-    (a.await.unwrap(), b.await.unwrap())
+    tokio::try_join!(tokio::spawn(a), tokio::spawn(b)).unwrap()
 }
 
 /// Fails unless `result` is an error of this kind.

@@ -15,6 +15,7 @@
 mod artifacts;
 mod batch;
 mod packed;
+mod part;
 mod place;
 mod records;
 

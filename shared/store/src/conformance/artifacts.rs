@@ -29,6 +29,7 @@ pub async fn run(home: &str, mut fresh: impl AsyncFnMut() -> Pair) {
         of_two_replacers_one_succeeds,
         no_increment_is_lost,
         what_is_put_replaces_whatever_was_there,
+        what_is_put_is_not_lost_to_a_replacement,
         an_unchanged_object_is_not_read_again,
         ranges_are_cut_off_at_the_end,
         lists_are_ordered_and_begin_with_the_prefix,
@@ -175,6 +176,27 @@ pub async fn what_is_put_replaces_whatever_was_there([one, other]: Pair) {
     );
     let again = one.put(&key, "second".into()).await.unwrap();
     assert_holds(&*other, &key, b"second", &again).await;
+}
+
+/// Whichever of the two comes first: a replacement after the other finds another state than it expects.
+pub async fn what_is_put_is_not_lost_to_a_replacement([one, other]: Pair) {
+    let target = key("contested");
+    // Long enough for a home to be met while it compares.
+    let put = |round: usize| Bytes::from(vec![round as u8; 1 << 20]);
+    let mut etag = one.put(&target, put(0)).await.unwrap();
+    for round in 1..=ROUNDS {
+        let (putting, replacing) = (Arc::clone(&one), Arc::clone(&other));
+        let (key, expected, bytes) = (target.clone(), etag.clone(), put(round));
+        let replace = async move { replacing.replace(&key, "replaced".into(), &expected).await };
+        let key = target.clone();
+        let (replaced, put_etag) =
+            at_once(replace, async move { putting.put(&key, bytes).await.unwrap() }).await;
+        if let Err(error) = replaced {
+            assert_eq!(error.kind, ErrorKind::Conflict, "{error}");
+        }
+        assert_holds(&*one, &target, &put(round), &put_etag).await;
+        etag = put_etag;
+    }
 }
 
 /// Conditional reads.

@@ -18,6 +18,7 @@ use lurelight_schema::{Digest, Label, Record, RecordsDigest};
 use serde::{Deserialize, Serialize};
 
 use super::packed::{damaged, pack_labels, pack_rows, packed_bytes, unpack_labels, unpack_rows};
+use super::part::{Part, gaps};
 use super::place::{Place, names, remove, sync_folder};
 use crate::{Batch, BatchId, Closing, Error, ErrorKind};
 
@@ -46,29 +47,6 @@ struct ClosedPart {
     #[serde(flatten)]
     part: Part,
     sha256: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Part {
-    first_row: u64,
-    rows: u64,
-}
-
-impl Part {
-    fn name(self) -> String {
-        format!("rows-{:012}-{:06}.bin", self.first_row, self.rows)
-    }
-
-    fn of_name(name: &str) -> Option<Part> {
-        let (first_row, rows) = name.strip_prefix("rows-")?.strip_suffix(".bin")?.split_once('-')?;
-        let part = Part { first_row: first_row.parse().ok()?, rows: rows.parse().ok()? };
-        (part.name() == name && part.rows > 0 && part.first_row.checked_add(part.rows).is_some())
-            .then_some(part)
-    }
-
-    fn range(self) -> Range<u64> {
-        self.first_row..self.first_row + self.rows
-    }
 }
 
 impl<'a> BatchFolder<'a> {
@@ -367,22 +345,6 @@ impl<'a> BatchFolder<'a> {
     }
 }
 
-/// The rows of `rows` that stand in none of `parts`, which are ordered.
-fn gaps(rows: Range<u64>, parts: &[Part]) -> Vec<Range<u64>> {
-    let mut gaps = Vec::new();
-    let mut next = rows.start;
-    for part in parts.iter().map(|part| part.range()).filter(|part| part.start < rows.end) {
-        if next < part.start {
-            gaps.push(next..part.start);
-        }
-        next = next.max(part.end);
-    }
-    if next < rows.end {
-        gaps.push(next..rows.end);
-    }
-    gaps
-}
-
 /// What to do about damage in a batch that is closed.
 fn restore(error: Error) -> Error {
     if error.kind != ErrorKind::Damaged {
@@ -410,37 +372,4 @@ fn json(value: &impl Serialize, path: &Path) -> Result<Vec<u8>, Error> {
     })?;
     bytes.push(b'\n');
     Ok(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn gaps_are_the_rows_that_are_in_no_part() {
-        let part = |first_row, rows| Part { first_row, rows };
-        let parts = [part(2, 3), part(4, 2), part(10, 5)];
-        let check = |rows: Range<u64>, expected: &[(u64, u64)]| {
-            let found: Vec<_> = gaps(rows.clone(), &parts).iter().map(|gap| (gap.start, gap.end)).collect();
-            assert_eq!(found, expected, "{rows:?}");
-        };
-        check(0..20, &[(0, 2), (6, 10), (15, 20)]);
-        check(2..6, &[]);
-        check(3..5, &[]);
-        check(5..12, &[(6, 10)]);
-        check(7..8, &[(7, 8)]);
-        check(12..16, &[(15, 16)]);
-        check(0..1, &[(0, 1)]);
-    }
-
-    #[test]
-    fn names_of_parts_are_read_strictly() {
-        let part = Part { first_row: 10_000, rows: 1055 };
-        assert_eq!(Part::of_name(&part.name()), Some(part));
-        for name in
-            ["rows-1-2.bin", "rows-000000000000-000000.bin", "closed.json", "rows-000000000000-000001.bin~"]
-        {
-            assert_eq!(Part::of_name(name), None, "{name}");
-        }
-    }
 }

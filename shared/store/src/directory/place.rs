@@ -35,7 +35,8 @@ pub(super) struct Aside {
 
 impl Place {
     pub(super) fn new(root: &Path) -> Place {
-        // An empty path is none; the first use of it says so.
+        // So that it stays the same folder wherever the process goes.
+        let root = if root == Path::new("") { Path::new(".") } else { root };
         let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
         Place { root, swept: AtomicBool::new(false) }
     }
