@@ -179,15 +179,19 @@ pub async fn rows_that_are_there_stay([one, other]: Pair) {
 pub async fn wrong_rows_are_refused_and_taken_away([one, other]: Pair) {
     let (right, wrong) = (records(9, 100), records(10, 101));
     let batch = BatchId(RecordsDigest::of(&right));
-    let cases: [(&str, &[Record], usize); 5] = [
-        ("other rows", &wrong[..100], 0),
-        ("too few rows", &right[..99], 0),
-        ("rows behind a gap", &right[1..], 1),
-        ("no rows", &[], 0),
-        ("too many rows", &[&right[..], &wrong[100..]].concat(), 0),
+    type Appended<'a> = &'a [(u64, &'a [Record])];
+    let cases: [(&str, Appended<'_>); 6] = [
+        ("other rows", &[(0, &wrong[..100])]),
+        ("too few rows", &[(0, &right[..99])]),
+        ("rows behind a gap", &[(1, &right[1..])]),
+        ("no rows", &[]),
+        ("too many rows", &[(0, &right), (100, &wrong[100..])]),
+        ("a row far behind the others", &[(0, &right), (5_000, &wrong[100..])]),
     ];
-    for (what, rows, first_row) in cases {
-        one.append(batch, first_row as u64, rows).await.unwrap();
+    for (what, appended) in cases {
+        for (first_row, rows) in appended {
+            one.append(batch, *first_row, rows).await.unwrap();
+        }
         refused(one.close(batch, &closing(100)).await, ErrorKind::Damaged, &format!("close over {what}"));
         assert_eq!(other.batches().await.unwrap(), [], "{what}");
         assert_eq!(pushed(&*other, &right).await.unwrap().outcome, PushOutcome::New, "push after {what}");

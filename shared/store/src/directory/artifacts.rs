@@ -143,7 +143,7 @@ impl ArtifactStore for DirectoryArtifacts {
     }
 }
 
-/// Adds the objects below `folder`, a path of key segments below the root.
+/// Adds the objects below `folder`, a path of key segments that is the prefix up to its last slash, or longer.
 fn walk(root: &Path, folder: &str, prefix: &str, entries: &mut Vec<Entry>) -> Result<(), Error> {
     let path = if folder.is_empty() { root.to_owned() } else { root.join(folder) };
     let names = match names(&path) {
@@ -155,8 +155,7 @@ fn walk(root: &Path, folder: &str, prefix: &str, entries: &mut Vec<Entry>) -> Re
         let text = if folder.is_empty() { name } else { format!("{folder}/{name}") };
         let Ok(key) = text.parse::<Key>() else { continue };
         if kind.is_dir() {
-            let below = format!("{text}/");
-            if below.starts_with(prefix) || prefix.starts_with(&below) {
+            if format!("{text}/").starts_with(prefix) {
                 walk(root, &text, prefix, entries)?;
             }
         } else if text.starts_with(prefix) {
