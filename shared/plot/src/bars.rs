@@ -17,10 +17,8 @@ const FOOT: f64 = 18.0;
 pub struct Bar {
     /// What it is of.
     pub label: String,
-    /// Its length; less than the scale's start is no bar.
+    /// Its length; less than 0 is no bar.
     pub value: f64,
-    /// A second figure of the same thing, shown as a ring.
-    pub beside: Option<f64>,
 }
 
 /// What a plot of bars shows.
@@ -28,8 +26,6 @@ pub struct Bar {
 pub struct Bars<'a> {
     /// Read out in place of the picture.
     pub description: &'a str,
-    /// Where the scale starts and ends; without it from 0 to the greatest value.
-    pub scale: Option<(f64, f64)>,
     /// A value with a line of its own, and what it is.
     pub reference: Option<(f64, &'a str)>,
     /// Decimals of the figures.
@@ -37,12 +33,11 @@ pub struct Bars<'a> {
 }
 
 impl Bars<'_> {
-    /// The bars, in their order.
+    /// The bars, in their order, the greatest as long as there is room.
     #[must_use]
     pub fn draw(&self, bars: &[Bar]) -> String {
-        let (start, end) = self.scale.unwrap_or_else(|| (0.0, self.greatest(bars)));
-        let along =
-            |value: f64| BARS * ((value - start) / (end - start).max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
+        let greatest = self.greatest(bars);
+        let along = |value: f64| BARS * (value / greatest).max(0.0);
         let foot = if self.reference.is_some() { FOOT } else { 0.0 };
         let field = LINE * bars.len() as f64;
         let mut svg = format!(
@@ -58,31 +53,12 @@ impl Bars<'_> {
                 &mut svg,
                 format_args!(
                     "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\
-                     <rect class=\"bar-mark\" x=\"{LABELS}\" y=\"{y}\" width=\"{length:.1}\" height=\"14\" rx=\"2\"/>",
+                     <rect class=\"bar-mark\" x=\"{LABELS}\" y=\"{y}\" width=\"{length:.1}\" height=\"14\" rx=\"2\"/>\
+                     <text x=\"{:.1}\" y=\"{}\">{:.*}</text>",
                     LABELS - 8.0,
                     y + 11.0,
                     Escaped(&bar.label),
-                ),
-            );
-            let mut reach = length;
-            if let Some(beside) = bar.beside {
-                let place = along(beside);
-                reach = reach.max(place + 5.0);
-                put(
-                    &mut svg,
-                    format_args!(
-                        "<circle class=\"ring\" cx=\"{:.1}\" cy=\"{}\" r=\"4.5\"><title>{beside:.*}</title></circle>",
-                        LABELS + place,
-                        y + 7.0,
-                        self.decimals
-                    ),
-                );
-            }
-            put(
-                &mut svg,
-                format_args!(
-                    "<text x=\"{:.1}\" y=\"{}\">{:.*}</text>",
-                    LABELS + reach + 6.0,
+                    LABELS + length + 6.0,
                     y + 11.0,
                     self.decimals,
                     bar.value
@@ -106,7 +82,7 @@ impl Bars<'_> {
     }
 
     fn greatest(&self, bars: &[Bar]) -> f64 {
-        let values = bars.iter().flat_map(|bar| [Some(bar.value), bar.beside]).flatten();
+        let values = bars.iter().map(|bar| bar.value);
         values.chain(self.reference.map(|reference| reference.0)).fold(f64::MIN_POSITIVE, f64::max)
     }
 }
@@ -116,11 +92,10 @@ impl Bars<'_> {
 pub fn importance(features: &[FeatureImportance], count: usize) -> String {
     let bars: Vec<Bar> = features[..count.min(features.len())]
         .iter()
-        .map(|feature| Bar { label: feature.feature.clone(), value: feature.log_loss_increase, beside: None })
+        .map(|feature| Bar { label: feature.feature.clone(), value: feature.log_loss_increase })
         .collect();
     let plot = Bars {
         description: "Rise of the log-loss when a feature is shuffled, the greatest first",
-        scale: None,
         reference: None,
         decimals: 4,
     };
@@ -131,26 +106,16 @@ pub fn importance(features: &[FeatureImportance], count: usize) -> String {
 mod tests {
     use super::*;
 
-    fn bar(value: f64) -> Bar {
-        Bar { label: "SFH".to_owned(), value, beside: None }
-    }
-
     #[test]
-    fn names_from_a_card_stay_text() {
-        let feature = FeatureImportance { feature: "<script>&".to_owned(), log_loss_increase: -0.1 };
-        let svg = importance(&[feature], 10);
-        assert!(svg.contains("&lt;script>&amp;") && svg.contains("width=\"0.0\""));
-    }
-
-    #[test]
-    fn bars_are_as_long_as_their_scale_says() {
-        let mut bars = Bars { description: "d", scale: Some((0.9, 1.0)), reference: None, decimals: 3 };
-        let svg = bars.draw(&[bar(0.95), bar(0.5), Bar { beside: Some(0.975), ..bar(0.95) }]);
-        assert!(svg.contains("width=\"150.0\"") && svg.contains("width=\"0.0\""), "{svg}");
-        assert!(svg.contains("cx=\"415.0\"") && svg.contains(">0.950</text>"), "{svg}");
-        bars.scale = None;
-        bars.reference = Some((2.0, "limit"));
-        assert!(bars.draw(&[bar(1.0)]).contains("width=\"150.0\""));
-        assert!(!bars.draw(&[]).contains("NaN"));
+    fn the_longest_bar_or_the_reference_fills_the_room() {
+        let bar = |value| Bar { label: "SFH".to_owned(), value };
+        let mut plot = Bars { description: "d", reference: None, decimals: 3 };
+        let svg = plot.draw(&[bar(0.2), bar(0.1), bar(-3.0)]);
+        for width in ["300.0", "150.0", "0.0"] {
+            assert!(svg.contains(&format!("width=\"{width}\"")), "{svg}");
+        }
+        plot.reference = Some((0.4, "limit"));
+        assert!(plot.draw(&[bar(0.2)]).contains("width=\"150.0\""));
+        assert!(!plot.draw(&[]).contains("NaN"));
     }
 }

@@ -4,8 +4,10 @@
 //! gives `plot`, `grid`, `axis`, `reference`, `curve`, `band`, `dot`, `ring` and `bar-mark` their looks.
 
 mod bars;
+mod dots;
 mod square;
 mod svg;
 
 pub use bars::{Bar, Bars, importance};
+pub use dots::{Dot, dots};
 pub use square::{Band, Square};
