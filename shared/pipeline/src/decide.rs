@@ -43,7 +43,7 @@ impl Condition {
         Condition { what: what.to_owned(), found, limit, rule, met }
     }
 
-    /// The condition in words: `F1 is 0.9551, at least 0.9300`.
+    /// The condition in words: `F1 of phishing is 0.9551, and must be at least 0.9300`.
     #[must_use]
     pub fn words(&self) -> String {
         let Condition { what, found, limit, .. } = self;
@@ -60,7 +60,11 @@ impl Condition {
             (Rule::AtMost, false) => " that is allowed",
             (_, false) => " that is needed",
         };
-        format!("{what} is {found:.4}, {side} {limit:.4}{end}")
+        // As many digits as tell the two apart.
+        let alike =
+            format!("{found:.4}").trim_start_matches('-') == format!("{limit:.4}").trim_start_matches('-');
+        let digits = if alike { 6 } else { 4 };
+        format!("{what} is {found:.digits$}, {side} {limit:.digits$}{end}")
     }
 }
 
@@ -148,6 +152,11 @@ mod tests {
         }
         let said = reason(&against_champion(&comparison(0.01, 0.002, 0.0501), &rules));
         assert_eq!(said, "the false positive rate is 0.0501, above the 0.0500 that is allowed");
+        let said = reason(&against_champion(&comparison(-0.000_01, 0.0, 0.01), &rules));
+        assert_eq!(
+            said,
+            "the gain in F1 of phishing over the champion is -0.000010, below the 0.000000 that is needed"
+        );
         let said = reason(&against_champion(&comparison(-0.01, -0.02, 0.01), &rules));
         assert_eq!(
             said,

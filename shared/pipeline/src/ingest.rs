@@ -14,6 +14,8 @@ use crate::{Error, Listener, RunRequest, Stage, Stores};
 
 /// How many records are asked for at a time.
 const READ_ROWS: u64 = 50_000;
+/// For how many records room is taken before they are there.
+const RESERVED_ROWS_MAX: u64 = 1 << 22;
 
 /// `ingest.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -130,7 +132,7 @@ async fn read_all(stores: &Stores, listener: &Listener) -> Result<(Vec<Record>, 
     let closed = stores.records.batches().await?;
     let total: u64 = closed.iter().map(|batch| batch.closing.rows).sum();
     listener.stage_begins(Stage::Ingest, total);
-    let mut records = Vec::with_capacity(total as usize);
+    let mut records = Vec::with_capacity(total.min(RESERVED_ROWS_MAX) as usize);
     let mut batches = Vec::with_capacity(closed.len());
     for batch in &closed {
         let before = records.len();

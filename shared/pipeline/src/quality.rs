@@ -206,8 +206,13 @@ impl Quality {
         }
         for column in self.columns.iter().filter(|column| column.unknown_code_rows > 0) {
             warnings.push(format!(
-                "{}: {} rows have a code that UCI's data never has there; was it coded by the same rules?",
-                column.feature, column.unknown_code_rows
+                "{}: {} a code that UCI's data never has there; was it coded by the same rules?",
+                column.feature,
+                if column.unknown_code_rows == 1 {
+                    "one row has".to_owned()
+                } else {
+                    format!("{} rows have", column.unknown_code_rows)
+                }
             ));
         }
         for column in self.columns.iter().filter(|column| column.missing_share > MISSING_SHARE_WARNED) {
@@ -296,7 +301,7 @@ mod tests {
         assert!(warnings[0].starts_with("some columns have the same value in every row"), "{warnings:?}");
         assert!(warnings[0].contains("Statistical_report") && !warnings[0].contains("having_IP_Address"));
         assert!(
-            warnings.iter().any(|w| w.starts_with("having_IP_Address: 1 rows have a code")),
+            warnings.iter().any(|w| w.starts_with("having_IP_Address: one row has a code")),
             "{warnings:?}"
         );
         assert!(warnings.iter().any(|w| w == "port: 100.0 % of the rows have no value"), "{warnings:?}");

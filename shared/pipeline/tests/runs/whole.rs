@@ -93,6 +93,21 @@ async fn the_page_needs_nothing_else_and_says_the_outcome_first() {
 }
 
 #[tokio::test]
+async fn names_from_outside_stay_text() {
+    let house = House::new();
+    let source = "<img src=x onerror=alert(1)>.csv";
+    let records = made_up(1, 2_000);
+    lurelight_store::push(&*house.stores.records, &records, source, jiff::Timestamp::UNIX_EPOCH, &|_| ())
+        .await
+        .unwrap();
+    let request = RunRequest { reason: "</style><script>".to_owned(), ..request("first") };
+    house.run(&request).await.unwrap();
+    let page = house.text("runs/first/report.html").await;
+    assert!(!page.contains("<img") && !page.contains("<script"));
+    assert!(page.contains("onerror=alert(1)"));
+}
+
+#[tokio::test]
 async fn the_same_records_and_options_are_no_change_whatever_the_seed() {
     let house = House::with(&made_up(1, 4_000)).await;
     house.run(&request("first")).await.unwrap();

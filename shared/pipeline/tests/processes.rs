@@ -1,0 +1,167 @@
+//! Runs in processes of their own: killed at any moment by SIGKILL, or with one thread. The process is this program,
+//! started again with a task.
+#![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
+
+use std::collections::BTreeMap;
+use std::env;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use libtest_mimic::{Arguments, Trial};
+use lurelight_learn::TrainOptions;
+use lurelight_learn::synthetic::Statistics;
+use lurelight_model::Family;
+use lurelight_pipeline::{DriftRules, Outcome, PromotionRules, RunRequest, Stores, run, silent};
+use lurelight_schema::Record;
+use lurelight_store::{DirectoryArtifacts, DirectoryRecords, push};
+use tokio::runtime::Runtime;
+
+const TASK: &str = "LURELIGHT_PIPELINE_TEST_ROOT";
+const KILLS: u32 = 40;
+
+fn main() {
+    if let Ok(root) = env::var(TASK) {
+        Runtime::new()
+            .unwrap()
+            .block_on(run(&request("second"), &stores(Path::new(&root)), &silent()))
+            .unwrap();
+        return;
+    }
+    let trial = |name, test: fn()| {
+        Trial::test(name, move || {
+            test();
+            Ok(())
+        })
+    };
+    let trials = vec![
+        trial("a_run_that_is_killed_anywhere_is_completed_by_running_it_again", killed_runs),
+        trial("one_thread_and_many_write_the_same_bytes", one_thread),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+fn stores(root: &Path) -> Stores {
+    Stores {
+        artifacts: Arc::new(DirectoryArtifacts::open(root.join("artifacts"))),
+        records: Arc::new(DirectoryRecords::open(root.join("records"))),
+    }
+}
+
+fn request(name: &str) -> RunRequest {
+    RunRequest {
+        run: name.parse().unwrap(),
+        at: "2026-05-04T03:02:01Z".parse().unwrap(),
+        actor: "test".to_owned(),
+        reason: "a test".to_owned(),
+        program: "0.1.0".to_owned(),
+        training: TrainOptions {
+            families: vec![Family::LogisticRegression, Family::DecisionTree],
+            ..TrainOptions::default()
+        },
+        drift: DriftRules::default(),
+        promotion: PromotionRules {
+            min_f1: 0.0,
+            min_roc_auc: 0.0,
+            max_f1_loss: 1.0,
+            max_false_positive_rate: 1.0,
+        },
+    }
+}
+
+/// A champion, and a batch that it has not seen.
+fn before(runtime: &Runtime) -> tempfile::TempDir {
+    let before = tempfile::tempdir().unwrap();
+    runtime.block_on(async {
+        let stores = stores(before.path());
+        pushed(&stores, 1, 1_500).await;
+        run(&request("first"), &stores, &silent()).await.unwrap();
+        pushed(&stores, 2, 3_000).await;
+    });
+    before
+}
+
+fn one_thread() {
+    let runtime = Runtime::new().unwrap();
+    let before = before(&runtime);
+    let [one, many] = [Some("1"), Some("4")].map(|threads| {
+        let root = copy_of(before.path());
+        assert!(child(root.path(), threads).wait().unwrap().success());
+        runtime.block_on(objects(&stores(root.path())))
+    });
+    for (key, bytes) in &one {
+        assert!(many.get(key) == Some(bytes), "{key} differs");
+    }
+    assert_eq!(one.len(), many.len());
+}
+
+fn killed_runs() {
+    let runtime = Runtime::new().unwrap();
+    let before = before(&runtime);
+    let whole = copy_of(before.path());
+    let start = Instant::now();
+    assert!(child(whole.path(), None).wait().unwrap().success());
+    let whole_time = start.elapsed();
+    let expected = runtime.block_on(objects(&stores(whole.path())));
+
+    let mut broken_off = 0;
+    for kill in 0..KILLS {
+        let root = copy_of(before.path());
+        let mut child = child(root.path(), None);
+        std::thread::sleep(whole_time * kill / KILLS);
+        child.kill().unwrap();
+        broken_off += u32::from(!child.wait().unwrap().success());
+        let stores = stores(root.path());
+        let report = runtime.block_on(run(&request("second"), &stores, &silent())).unwrap();
+        assert_ne!(report.outcome, Outcome::NoChange, "{}", report.reason);
+        let found = runtime.block_on(objects(&stores));
+        for (key, bytes) in &expected {
+            assert!(found.get(key) == Some(bytes), "{key} differs after kill {kill}");
+        }
+        assert_eq!(found.len(), expected.len());
+    }
+    assert!(broken_off > KILLS / 2, "only {broken_off} of {KILLS} kills met a run that went on");
+}
+
+async fn pushed(stores: &Stores, seed: u64, rows: usize) {
+    let records: Vec<Record> = Statistics::built_in().unwrap().generate(seed).take(rows).collect();
+    push(&*stores.records, &records, "made-up.csv", Timestamp::UNIX_EPOCH, &|_| ()).await.unwrap();
+}
+
+fn child(root: &Path, threads: Option<&str>) -> Child {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.env(TASK, root).stdout(Stdio::null()).stderr(Stdio::null());
+    if let Some(threads) = threads {
+        command.env("RAYON_NUM_THREADS", threads).env("POLARS_MAX_THREADS", threads);
+    }
+    command.spawn().unwrap()
+}
+
+async fn objects(stores: &Stores) -> BTreeMap<String, Vec<u8>> {
+    let mut objects = BTreeMap::new();
+    for entry in stores.artifacts.list("").await.unwrap() {
+        objects.insert(entry.key.to_string(), stores.artifacts.get(&entry.key).await.unwrap().bytes.to_vec());
+    }
+    objects
+}
+
+fn copy_of(folder: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    copy_into(folder, copy.path());
+    copy
+}
+
+fn copy_into(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_into(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
