@@ -179,7 +179,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Calibration, Classifier, Imputer, Leaf, LogisticRegression, Split, TreeNode, Trees};
+    use crate::{
+        Calibration, Classifier, Donors, Imputer, Leaf, LogisticRegression, Member, NearestNeighbours,
+        NeighbourWeights, Split, TreeNode, Trees,
+    };
 
     fn boosted() -> Artifact {
         let split = |f: usize, code, missing_left| {
@@ -199,8 +202,10 @@ mod tests {
         .unwrap();
         let parts = ModelParts {
             known_codes: Feature::ALL.map(Feature::codes),
-            imputer: None,
-            classifier: Classifier::GradientBoosting { base: -0.25, trees },
+            members: vec![Member {
+                imputer: None,
+                classifier: Classifier::GradientBoosting { base: -0.25, trees },
+            }],
             calibration: Calibration::Platt { slope: 1.125, intercept: 0.0625 },
             threshold: 0.5,
         };
@@ -210,12 +215,46 @@ mod tests {
     fn linear() -> Artifact {
         let parts = ModelParts {
             known_codes: [CodeSet::ALL; FEATURE_COUNT],
-            imputer: Some(Imputer::MostFrequent([1; FEATURE_COUNT])),
-            classifier: Classifier::LogisticRegression(LogisticRegression {
-                intercept: 0.5,
-                coefficients: std::array::from_fn(|i| i as f64 / 16.0),
-            }),
+            members: vec![Member {
+                imputer: Some(Imputer::MostFrequent([1; FEATURE_COUNT])),
+                classifier: Classifier::LogisticRegression(LogisticRegression {
+                    intercept: 0.5,
+                    coefficients: std::array::from_fn(|i| i as f64 / 16.0),
+                }),
+            }],
             calibration: Calibration::None,
+            threshold: 0.25,
+        };
+        Artifact::new(Model::new(parts).unwrap()).unwrap()
+    }
+
+    /// A vote of stumps and of neighbours behind an imputer, calibrated by points.
+    fn voting() -> Artifact {
+        let row = |bits| FeatureVector::from_bits(bits).unwrap();
+        let leaf = |value, rows| TreeNode::Leaf(Leaf { value, rows });
+        let stump = vec![
+            TreeNode::Split(Split::at_most(Feature::ALL[3], Code::Minus, true)),
+            leaf(1.0, 2),
+            leaf(-1.0, 1),
+        ];
+        let donors = Donors::new(2, &[(row(0), 2), (row(7), 1), (row(41), 3)]).unwrap();
+        let neighbours = NearestNeighbours {
+            k: 2,
+            weights: NeighbourWeights::Distance,
+            rows: vec![0, 5, 41],
+            labels: vec![(1, 0), (2, 3), (0, 9)],
+        };
+        let members = vec![
+            Member { imputer: None, classifier: Classifier::AdaBoost(Trees::new(&[stump]).unwrap()) },
+            Member {
+                imputer: Some(Imputer::NearestNeighbours(Box::new(donors))),
+                classifier: Classifier::NearestNeighbours(neighbours),
+            },
+        ];
+        let parts = ModelParts {
+            known_codes: [CodeSet::ALL; FEATURE_COUNT],
+            members,
+            calibration: Calibration::Isotonic { points: vec![(0.25, 0.125), (0.75, 0.5)] },
             threshold: 0.25,
         };
         Artifact::new(Model::new(parts).unwrap()).unwrap()
@@ -241,7 +280,7 @@ mod tests {
 
     #[test]
     fn artifacts_round_trip() {
-        for artifact in [boosted(), linear()] {
+        for artifact in [boosted(), linear(), voting()] {
             let read = Artifact::from_bytes(&artifact.to_bytes()).unwrap();
             assert_eq!(read, artifact);
             assert_eq!(read.to_bytes(), artifact.to_bytes());
@@ -290,11 +329,11 @@ mod tests {
         /// Mutations that keep the hash right reach the decoder and the checks behind it.
         #[test]
         fn forged_payloads_never_panic_and_never_score_nonsense(
-            which in any::<bool>(),
+            which in 0..3usize,
             edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
             cut in prop::option::of(any::<prop::sample::Index>()),
         ) {
-            let mut bytes = if which { boosted() } else { linear() }.to_bytes();
+            let mut bytes = [boosted, linear, voting][which]().to_bytes();
             for (place, byte) in edits {
                 let place = HEADER_BYTES + 32 + place.index(bytes.len() - HEADER_BYTES - 32);
                 bytes[place] = byte;

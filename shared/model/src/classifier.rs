@@ -5,7 +5,7 @@ use std::fmt;
 use lurelight_schema::FeatureVector;
 use serde::{Deserialize, Serialize};
 
-use crate::{LogisticRegression, Trees, sigmoid};
+use crate::{LogisticRegression, NearestNeighbours, Trees, sigmoid};
 
 /// A fitted classifier. Its scores rise with the evidence for phishing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,10 @@ pub enum Classifier {
         /// The steps, the learning rate multiplied in.
         trees: Trees,
     },
+    /// Trees of one split that vote: each leaf is the tree's share of all votes, positive for phishing.
+    AdaBoost(Trees),
+    /// The share of phishing among the nearest rows.
+    NearestNeighbours(NearestNeighbours),
 }
 
 /// A family of classifiers.
@@ -33,10 +37,19 @@ pub enum Family {
     LogisticRegression,
     /// A single decision tree.
     DecisionTree,
+    /// A single decision tree, fitted by linfa-trees.
+    LinfaTrees,
+    /// K nearest neighbours.
+    NearestNeighbours,
+    /// Stumps that vote.
+    #[serde(rename = "adaboost")]
+    AdaBoost,
     /// A random forest.
     RandomForest,
     /// Gradient boosted trees.
     GradientBoosting,
+    /// The mean of the probabilities of the best others.
+    SoftVote,
 }
 
 /// What a classifier's raw score counts.
@@ -47,6 +60,12 @@ pub enum ScoreUnit {
     LogOdds,
     /// The mean share of phishing in the leaves reached.
     LeafProbability,
+    /// The votes for phishing less those against it, of all votes.
+    Vote,
+    /// The share of phishing among the nearest rows.
+    NeighbourShare,
+    /// The mean of the members' probabilities.
+    MeanProbability,
 }
 
 impl Classifier {
@@ -58,6 +77,8 @@ impl Classifier {
             Classifier::DecisionTree(_) => Family::DecisionTree,
             Classifier::RandomForest(_) => Family::RandomForest,
             Classifier::GradientBoosting { .. } => Family::GradientBoosting,
+            Classifier::AdaBoost(_) => Family::AdaBoost,
+            Classifier::NearestNeighbours(_) => Family::NearestNeighbours,
         }
     }
 
@@ -67,6 +88,8 @@ impl Classifier {
         match self {
             Classifier::LogisticRegression(_) | Classifier::GradientBoosting { .. } => ScoreUnit::LogOdds,
             Classifier::DecisionTree(_) | Classifier::RandomForest(_) => ScoreUnit::LeafProbability,
+            Classifier::AdaBoost(_) => ScoreUnit::Vote,
+            Classifier::NearestNeighbours(_) => ScoreUnit::NeighbourShare,
         }
     }
 
@@ -77,17 +100,15 @@ impl Classifier {
             Classifier::LogisticRegression(linear) => linear.log_odds(vector),
             Classifier::DecisionTree(trees) | Classifier::RandomForest(trees) => trees.mean(vector),
             Classifier::GradientBoosting { base, trees } => base + trees.sum(vector),
+            Classifier::AdaBoost(trees) => trees.sum(vector),
+            Classifier::NearestNeighbours(neighbours) => neighbours.phishing_share(vector),
         }
     }
 
     /// The classifier's own probability of phishing, from 0 to 1, not calibrated.
     #[must_use]
     pub fn probability(&self, vector: FeatureVector) -> f64 {
-        let score = self.raw_score(vector);
-        match self.unit() {
-            ScoreUnit::LogOdds => sigmoid(score),
-            ScoreUnit::LeafProbability => score,
-        }
+        self.unit().probability(self.raw_score(vector))
     }
 
     /// Why the classifier cannot score, if it cannot.
@@ -106,15 +127,42 @@ impl Classifier {
                 let bound = low.abs().max(high.abs()) * trees.len() as f64 + base.abs();
                 (bound.is_nan() || bound > 1e12).then_some("the log-odds are not finite")
             }
+            Classifier::AdaBoost(trees) => {
+                let (low, high) = trees.value_range();
+                let bound = low.abs().max(high.abs()) * trees.len() as f64;
+                (bound.is_nan() || bound > 1e6).then_some("the votes are not shares of all votes")
+            }
+            Classifier::NearestNeighbours(neighbours) => neighbours.problem(),
             Classifier::LogisticRegression(_) => None,
+        }
+    }
+}
+
+impl ScoreUnit {
+    /// The probability that stands behind a raw score. For votes it is scikit-learn's: σ(2 · vote), after Zhu, Zou,
+    /// Rosset, Hastie, "Multi-class AdaBoost", 2009.
+    #[must_use]
+    pub fn probability(self, score: f64) -> f64 {
+        match self {
+            ScoreUnit::LogOdds => sigmoid(score),
+            ScoreUnit::Vote => sigmoid(2.0 * score),
+            ScoreUnit::LeafProbability | ScoreUnit::NeighbourShare | ScoreUnit::MeanProbability => score,
         }
     }
 }
 
 impl Family {
     /// All of them, the simplest first.
-    pub const ALL: [Family; 4] =
-        [Family::LogisticRegression, Family::DecisionTree, Family::RandomForest, Family::GradientBoosting];
+    pub const ALL: [Family; 8] = [
+        Family::LogisticRegression,
+        Family::DecisionTree,
+        Family::LinfaTrees,
+        Family::NearestNeighbours,
+        Family::AdaBoost,
+        Family::RandomForest,
+        Family::GradientBoosting,
+        Family::SoftVote,
+    ];
 
     /// Its name in words.
     #[must_use]
@@ -124,6 +172,10 @@ impl Family {
             Family::DecisionTree => "decision tree",
             Family::RandomForest => "random forest",
             Family::GradientBoosting => "gradient boosting",
+            Family::LinfaTrees => "decision tree (linfa)",
+            Family::NearestNeighbours => "k nearest neighbours",
+            Family::AdaBoost => "AdaBoost",
+            Family::SoftVote => "soft vote",
         }
     }
 }
@@ -139,6 +191,9 @@ impl fmt::Display for ScoreUnit {
         f.pad(match self {
             ScoreUnit::LogOdds => "log-odds of phishing",
             ScoreUnit::LeafProbability => "mean leaf probability",
+            ScoreUnit::Vote => "vote",
+            ScoreUnit::NeighbourShare => "share of phishing among the nearest rows",
+            ScoreUnit::MeanProbability => "mean probability of the members",
         })
     }
 }

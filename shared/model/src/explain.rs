@@ -47,6 +47,8 @@ pub(crate) fn explain(classifier: &Classifier, vector: FeatureVector) -> Option<
             explain_trees(trees, vector, 0.0, 1.0 / trees.len() as f64)
         }
         Classifier::GradientBoosting { base, trees } => explain_trees(trees, vector, *base, 1.0),
+        Classifier::AdaBoost(trees) => explain_trees(trees, vector, 0.0, 1.0),
+        Classifier::NearestNeighbours(_) => return None,
     })
 }
 
@@ -262,6 +264,7 @@ mod tests {
         let single = Trees::new(&[vec![split, leaf(0.75, 3), leaf(0.25, 1)]]).unwrap();
         let linear = LogisticRegression { intercept: 0.5, coefficients: std::array::from_fn(|i| i as f64) };
         let table = [
+            (Classifier::AdaBoost(trees.clone()), 1.125),
             (Classifier::DecisionTree(single), 0.625),
             (Classifier::RandomForest(trees.clone()), 0.5625),
             (Classifier::GradientBoosting { base: -1.0, trees }, 0.125),

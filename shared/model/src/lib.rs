@@ -4,16 +4,18 @@
 //! never panics and always gives a probability between 0 and 1.
 //!
 //! ```
-//! use lurelight_model::{Artifact, Calibration, Classifier, LogisticRegression, Model, ModelParts};
+//! use lurelight_model::{Artifact, Calibration, Classifier, LogisticRegression, Member, Model, ModelParts};
 //! use lurelight_schema::{CodeSet, FEATURE_COUNT, FeatureVector};
 //!
 //! let model = Model::new(ModelParts {
 //!     known_codes: [CodeSet::ALL; FEATURE_COUNT],
-//!     imputer: None,
-//!     classifier: Classifier::LogisticRegression(LogisticRegression {
-//!         intercept: 0.5,
-//!         coefficients: [-0.1; FEATURE_COUNT],
-//!     }),
+//!     members: vec![Member {
+//!         imputer: None,
+//!         classifier: Classifier::LogisticRegression(LogisticRegression {
+//!             intercept: 0.5,
+//!             coefficients: [-0.1; FEATURE_COUNT],
+//!         }),
+//!     }],
 //!     calibration: Calibration::None,
 //!     threshold: 0.5,
 //! })?;
@@ -27,11 +29,13 @@ mod artifact;
 mod calibration;
 mod card;
 mod classifier;
+mod distance;
 mod explain;
 mod imputer;
 mod linear;
 mod memo;
 mod model;
+mod nearest_neighbours;
 mod trees;
 
 pub use artifact::{Artifact, ArtifactError, FORMAT_VERSION, MAX_ARTIFACT_BYTES};
@@ -42,10 +46,11 @@ pub use card::{
 };
 pub use classifier::{Classifier, Family, ScoreUnit};
 pub use explain::Explanation;
-pub use imputer::Imputer;
+pub use imputer::{Donors, Imputer, InvalidDonors, MAX_IMPUTER_NEIGHBOURS};
 pub use linear::LogisticRegression;
 pub use memo::Memo;
-pub use model::{InvalidModel, Model, ModelParts, PROBABILITY_FLOOR};
+pub use model::{InvalidModel, MAX_MEMBERS, Member, Model, ModelParts, PROBABILITY_FLOOR, vote};
+pub use nearest_neighbours::{MAX_NEIGHBOUR_ROWS, NearestNeighbours, NeighbourWeights};
 pub use trees::{InvalidTrees, Leaf, MAX_DEPTH, MAX_NODES, Node, Split, TreeNode, Trees};
 
 /// The logistic function, 1 / (1 + e^−x), the same to the bit on every x86-64 processor.

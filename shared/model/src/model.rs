@@ -4,22 +4,32 @@ use lurelight_schema::{CodeSet, FEATURE_COUNT, FeatureVector, Label};
 use serde::{Deserialize, Serialize};
 
 use crate::explain::{Explanation, explain};
-use crate::{Calibration, Classifier, Imputer};
+use crate::{Calibration, Classifier, Family, Imputer, ScoreUnit};
 
 /// No probability is reported below this or above one minus this: the data has too few rows to tell a
 /// smaller chance from none.
 pub const PROBABILITY_FLOOR: f64 = 1e-4;
+
+/// The most members of a vote.
+pub const MAX_MEMBERS: usize = 16;
+
+/// A fitted classifier with the imputer that belongs before it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Member {
+    /// Fills holes; only where the classifier needs it.
+    pub imputer: Option<Imputer>,
+    /// Scores rows.
+    pub classifier: Classifier,
+}
 
 /// The parts of a model, not checked yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelParts {
     /// The codes that each feature had in the training data, in the order of the UCI header.
     pub known_codes: [CodeSet; FEATURE_COUNT],
-    /// Fills holes; only where the classifier needs it.
-    pub imputer: Option<Imputer>,
-    /// Scores rows.
-    pub classifier: Classifier,
-    /// Turns the classifier's probability into the reported one.
+    /// What scores rows: one classifier, or several whose probabilities are averaged.
+    pub members: Vec<Member>,
+    /// Turns the members' probability into the reported one.
     pub calibration: Calibration,
     /// A row is called phishing where the reported probability is at least this; between 0 and 1.
     pub threshold: f64,
@@ -32,14 +42,17 @@ pub struct Model(ModelParts);
 /// Parts that make no model.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum InvalidModel {
-    /// The classifier cannot score.
+    /// No member, or more than [`MAX_MEMBERS`].
+    #[error("a model has 1 to {MAX_MEMBERS} members, not {0}")]
+    Members(usize),
+    /// A classifier cannot score.
     #[error("the classifier is unusable: {0}")]
     Classifier(&'static str),
     /// The imputer would fill in something other than −1, 0 or 1.
     #[error("the imputer fills in values other than -1, 0 and 1")]
     Imputer,
-    /// Platt's numbers are not finite, or would turn the order of rows round.
-    #[error("the calibration needs finite numbers and a positive slope")]
+    /// Its numbers are no probabilities, not finite, or would turn the order of rows round.
+    #[error("the calibration needs finite numbers that keep the order of rows")]
     Calibration,
     /// The threshold is no probability strictly between 0 and 1.
     #[error("the threshold {0} is not strictly between 0 and 1")]
@@ -53,15 +66,18 @@ impl Model {
     ///
     /// See [`InvalidModel`].
     pub fn new(parts: ModelParts) -> Result<Model, InvalidModel> {
-        if let Some(problem) = parts.classifier.problem() {
-            return Err(InvalidModel::Classifier(problem));
+        if !(1..=MAX_MEMBERS).contains(&parts.members.len()) {
+            return Err(InvalidModel::Members(parts.members.len()));
         }
-        if parts.imputer.is_some_and(|imputer| !imputer.is_valid()) {
-            return Err(InvalidModel::Imputer);
+        for member in &parts.members {
+            if let Some(problem) = member.classifier.problem() {
+                return Err(InvalidModel::Classifier(problem));
+            }
+            if member.imputer.as_ref().is_some_and(|imputer| !imputer.is_valid()) {
+                return Err(InvalidModel::Imputer);
+            }
         }
-        if let Calibration::Platt { slope, intercept } = parts.calibration
-            && !(slope > 0.0 && slope < 1e6 && intercept.abs() < 1e6)
-        {
+        if !parts.calibration.is_valid() {
             return Err(InvalidModel::Calibration);
         }
         if !(parts.threshold > 0.0 && parts.threshold < 1.0) {
@@ -73,16 +89,47 @@ impl Model {
     /// The calibrated probability that the site is phishing, from [`PROBABILITY_FLOOR`] to one minus it.
     #[must_use]
     pub fn probability(&self, vector: FeatureVector) -> f64 {
-        let filled = self.0.imputer.map_or(vector, |imputer| imputer.fill(vector));
         let clip = |p: f64| p.clamp(PROBABILITY_FLOOR, 1.0 - PROBABILITY_FLOOR);
-        clip(self.0.calibration.apply(clip(self.0.classifier.probability(filled))))
+        let probability = self.score_unit().probability(self.raw_score(vector));
+        clip(self.0.calibration.apply(clip(probability)))
     }
 
-    /// How much each feature moves the classifier's raw score of this row; `None` where there is no exact
-    /// answer for the classifier.
+    /// The score of a row in the model's own unit: the classifier's, or of a vote the mean of its members'
+    /// probabilities.
+    #[must_use]
+    pub fn raw_score(&self, vector: FeatureVector) -> f64 {
+        match &self.0.members[..] {
+            [member] => member.classifier.raw_score(member.filled(vector)),
+            members => vote(members, vector),
+        }
+    }
+
+    /// The unit of [`Model::raw_score`].
+    #[must_use]
+    pub fn score_unit(&self) -> ScoreUnit {
+        match &self.0.members[..] {
+            [member] => member.classifier.unit(),
+            _ => ScoreUnit::MeanProbability,
+        }
+    }
+
+    /// Its family.
+    #[must_use]
+    pub fn family(&self) -> Family {
+        match &self.0.members[..] {
+            [member] => member.classifier.family(),
+            _ => Family::SoftVote,
+        }
+    }
+
+    /// How much each feature moves the raw score of this row; `None` where there is no exact answer, as for
+    /// neighbours and votes.
     #[must_use]
     pub fn explain(&self, vector: FeatureVector) -> Option<Explanation> {
-        explain(&self.0.classifier, self.0.imputer.map_or(vector, |imputer| imputer.fill(vector)))
+        match &self.0.members[..] {
+            [member] => explain(&member.classifier, member.filled(vector)),
+            _ => None,
+        }
     }
 
     /// The verdict on a probability at the model's own threshold.
@@ -103,16 +150,16 @@ impl Model {
         &self.0.known_codes
     }
 
-    /// The fitted classifier.
+    /// What scores rows; more than one make a vote.
     #[must_use]
-    pub const fn classifier(&self) -> &Classifier {
-        &self.0.classifier
+    pub fn members(&self) -> &[Member] {
+        &self.0.members
     }
 
-    /// How the classifier's probability becomes the reported one.
+    /// How the members' probability becomes the reported one.
     #[must_use]
-    pub const fn calibration(&self) -> Calibration {
-        self.0.calibration
+    pub const fn calibration(&self) -> &Calibration {
+        &self.0.calibration
     }
 
     /// The model's own threshold, strictly between 0 and 1.
@@ -126,22 +173,66 @@ impl Model {
     }
 }
 
+impl Member {
+    /// The classifier's own probability of phishing, not calibrated.
+    #[must_use]
+    pub fn probability(&self, vector: FeatureVector) -> f64 {
+        self.classifier.probability(self.filled(vector))
+    }
+
+    /// The row as the classifier sees it.
+    #[must_use]
+    pub fn filled(&self, vector: FeatureVector) -> FeatureVector {
+        self.imputer.as_ref().map_or(vector, |imputer| imputer.fill(vector))
+    }
+}
+
+/// The mean of the members' probabilities, added in their order.
+#[must_use]
+pub fn vote(members: &[Member], vector: FeatureVector) -> f64 {
+    let sum: f64 = members.iter().map(|member| member.probability(vector)).sum();
+    sum / members.len() as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Leaf, LogisticRegression, TreeNode, Trees};
+    use crate::{Leaf, LogisticRegression, NearestNeighbours, NeighbourWeights, TreeNode, Trees};
 
     fn parts() -> ModelParts {
         ModelParts {
             known_codes: [CodeSet::ALL; FEATURE_COUNT],
-            imputer: None,
-            classifier: Classifier::LogisticRegression(LogisticRegression {
-                intercept: 0.0,
-                coefficients: [1.0; FEATURE_COUNT],
-            }),
+            members: vec![Member {
+                imputer: None,
+                classifier: Classifier::LogisticRegression(LogisticRegression {
+                    intercept: 0.0,
+                    coefficients: [1.0; FEATURE_COUNT],
+                }),
+            }],
             calibration: Calibration::None,
             threshold: 0.5,
         }
+    }
+
+    fn neighbours(k: u32, rows: Vec<u64>) -> NearestNeighbours {
+        let labels = vec![(1, 1); rows.len()];
+        NearestNeighbours { k, weights: NeighbourWeights::Uniform, rows, labels }
+    }
+
+    #[test]
+    fn a_vote_is_the_mean_of_its_members() {
+        let leaf = |value| Trees::new(&[vec![TreeNode::Leaf(Leaf { value, rows: 1 })]]).unwrap();
+        let member = |classifier| Member { imputer: None, classifier };
+        let members = vec![
+            member(Classifier::DecisionTree(leaf(0.75))),
+            member(Classifier::GradientBoosting { base: 0.0, trees: leaf(0.0) }),
+            member(Classifier::AdaBoost(leaf(0.0))),
+            member(Classifier::NearestNeighbours(neighbours(1, vec![0]))),
+        ];
+        let model = Model::new(ModelParts { members, ..parts() }).unwrap();
+        let row = FeatureVector::from_bits(0).unwrap();
+        assert_eq!((model.raw_score(row), model.family()), (0.5625, Family::SoftVote));
+        assert_eq!((model.probability(row), model.explain(row)), (0.5625, None));
     }
 
     #[test]
@@ -154,6 +245,11 @@ mod tests {
             (Classifier::DecisionTree(two), "one tree"),
             (Classifier::GradientBoosting { base: f64::NAN, trees: leaf(0.0) }, "not finite"),
             (Classifier::GradientBoosting { base: 0.0, trees: leaf(1e300) }, "not finite"),
+            (Classifier::AdaBoost(leaf(1e300)), "shares of all votes"),
+            (Classifier::NearestNeighbours(neighbours(0, vec![0])), "0 neighbours"),
+            (Classifier::NearestNeighbours(neighbours(1, vec![])), "no neighbours"),
+            (Classifier::NearestNeighbours(neighbours(1, vec![3])), "has holes"),
+            (Classifier::NearestNeighbours(neighbours(1, vec![1 << 61])), "is no row"),
             (
                 Classifier::LogisticRegression(LogisticRegression {
                     intercept: f64::INFINITY,
@@ -163,7 +259,8 @@ mod tests {
             ),
         ];
         for (classifier, reason) in table {
-            let error = Model::new(ModelParts { classifier, ..parts() }).unwrap_err();
+            let members = vec![Member { imputer: None, classifier }];
+            let error = Model::new(ModelParts { members, ..parts() }).unwrap_err();
             assert!(error.to_string().contains(reason), "{error}");
         }
         for threshold in [0.0, 1.0, -1.0, f64::NAN] {
@@ -176,11 +273,21 @@ mod tests {
             Calibration::Platt { slope: 0.0, intercept: 0.0 },
             Calibration::Platt { slope: f64::NAN, intercept: 0.0 },
             Calibration::Platt { slope: 1.0, intercept: f64::INFINITY },
+            Calibration::Isotonic { points: vec![] },
+            Calibration::Isotonic { points: vec![(0.0, 0.5), (0.5, 0.25)] },
+            Calibration::Isotonic { points: vec![(0.5, 0.5), (0.5, 0.75)] },
+            Calibration::Isotonic { points: vec![(f64::NAN, 0.5)] },
+            Calibration::Isotonic { points: vec![(0.5, 1.5)] },
         ] {
             assert_eq!(Model::new(ModelParts { calibration, ..parts() }), Err(InvalidModel::Calibration));
         }
-        let imputer = Some(Imputer::MostFrequent([2; FEATURE_COUNT]));
-        assert_eq!(Model::new(ModelParts { imputer, ..parts() }), Err(InvalidModel::Imputer));
+        let mut members = parts().members;
+        members[0].imputer = Some(Imputer::MostFrequent([2; FEATURE_COUNT]));
+        assert_eq!(Model::new(ModelParts { members, ..parts() }), Err(InvalidModel::Imputer));
+        for count in [0, MAX_MEMBERS + 1] {
+            let members = vec![parts().members[0].clone(); count];
+            assert_eq!(Model::new(ModelParts { members, ..parts() }), Err(InvalidModel::Members(count)));
+        }
     }
 
     #[test]

@@ -140,6 +140,11 @@ impl Trees {
         sum
     }
 
+    /// The values of the leaves that the row reaches, in the order of the trees.
+    pub fn leaf_values(&self, vector: FeatureVector) -> impl Iterator<Item = f64> + '_ {
+        self.roots.iter().map(move |root| self.leaf(*root as usize, vector.bits()))
+    }
+
     /// The mean of the leaves that the row reaches.
     #[must_use]
     pub fn mean(&self, vector: FeatureVector) -> f64 {

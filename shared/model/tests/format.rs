@@ -6,8 +6,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use lurelight_model::{
-    Artifact, Calibration, Classifier, Imputer, Leaf, LogisticRegression, Model, ModelParts, Split, TreeNode,
-    Trees,
+    Artifact, Calibration, Classifier, Donors, Imputer, Leaf, LogisticRegression, Member, Model, ModelParts,
+    NearestNeighbours, NeighbourWeights, Split, TreeNode, Trees,
 };
 use lurelight_schema::{Code, CodeSet, FEATURE_COUNT, Feature, FeatureVector};
 
@@ -27,25 +27,44 @@ fn models() -> Vec<(&'static str, Model)> {
     let platt = Calibration::Platt { slope: 0.75, intercept: -0.125 };
     let linear =
         LogisticRegression { intercept: -0.5, coefficients: std::array::from_fn(|i| 0.125 * i as f64 - 2.0) };
+    let isotonic = Calibration::Isotonic { points: vec![(0.125, 0.0625), (0.5, 0.25), (0.875, 0.75)] };
+    let stump = vec![split(3, 0b0011), leaf(0.75), leaf(-0.25)];
+    let row = |bits| FeatureVector::from_bits(bits).unwrap();
+    let [minus, zero, plus, _] = rows();
+    let neighbours = NearestNeighbours {
+        k: 3,
+        weights: NeighbourWeights::Distance,
+        rows: [minus, zero, plus].map(FeatureVector::bits).to_vec(),
+        labels: vec![(4, 1), (2, 0), (0, 2)],
+    };
+    let donors = Donors::new(3, &[(row(0), 2), (row((1 << 60) - 4), 1), (plus, 3)]).unwrap();
+    let most_frequent = Imputer::MostFrequent(std::array::from_fn(|i| i as i8 % 3 - 1));
+    let alone = |imputer, classifier| vec![Member { imputer, classifier }];
+    let boosted = Classifier::GradientBoosting { base: 0.25, trees: trees(&[steps]) };
+    let forest = Classifier::RandomForest(trees(&shares));
     let table = [
-        ("logistic regression", Classifier::LogisticRegression(linear), platt),
-        ("decision tree", Classifier::DecisionTree(trees(&shares[..1])), Calibration::None),
-        ("random forest", Classifier::RandomForest(trees(&shares)), platt),
         (
-            "gradient boosting",
-            Classifier::GradientBoosting { base: 0.25, trees: trees(&[steps]) },
+            "logistic regression",
+            alone(Some(most_frequent), Classifier::LogisticRegression(linear)),
+            platt.clone(),
+        ),
+        ("decision tree", alone(None, Classifier::DecisionTree(trees(&shares[..1]))), Calibration::None),
+        ("random forest", alone(None, forest.clone()), platt),
+        ("gradient boosting", alone(None, boosted.clone()), Calibration::None),
+        ("adaboost", alone(None, Classifier::AdaBoost(trees(&[stump]))), isotonic),
+        (
+            "nearest neighbours",
+            alone(
+                Some(Imputer::NearestNeighbours(Box::new(donors))),
+                Classifier::NearestNeighbours(neighbours),
+            ),
             Calibration::None,
         ),
+        ("soft vote", [alone(None, forest), alone(None, boosted)].concat(), Calibration::None),
     ];
-    let model = |(name, classifier, calibration)| {
-        let imputer = matches!(classifier, Classifier::LogisticRegression(_))
-            .then(|| Imputer::MostFrequent(std::array::from_fn(|i| i as i8 % 3 - 1)));
+    let model = |(name, members, calibration)| {
         let known_codes = Feature::ALL.map(Feature::codes);
-        (
-            name,
-            Model::new(ModelParts { known_codes, imputer, classifier, calibration, threshold: 0.4375 })
-                .unwrap(),
-        )
+        (name, Model::new(ModelParts { known_codes, members, calibration, threshold: 0.4375 }).unwrap())
     };
     table.into_iter().map(model).collect()
 }
@@ -88,6 +107,9 @@ fn golden_artifacts_score_as_ever() {
             "gradient boosting",
             [0.7057850278370112, 0.22270013882530884, 0.22270013882530884, 0.22270013882530884],
         ),
+        ("adaboost", [0.6734326349248583, 0.6734326349248583, 0.1887703343990727, 0.1887703343990727]),
+        ("nearest neighbours", [0.8, 0.9999, 0.0001, 0.15438708879488486]),
+        ("soft vote", [0.7591425139185056, 0.4238500694126544, 0.1894750694126544, 0.5176000694126545]),
     ];
     for (name, probabilities) in expected {
         let artifact = Artifact::from_bytes(&std::fs::read(golden_path(name)).unwrap()).unwrap();
