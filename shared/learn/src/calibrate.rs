@@ -1,11 +1,13 @@
 //! Choosing a calibration and a threshold on out-of-fold probabilities.
 
 use lurelight_model::{Calibration, PROBABILITY_FLOOR, logit, sigmoid};
+use serde::{Deserialize, Serialize};
 
 use crate::metrics::{Ranking, Scored};
 
 /// The rule by which a threshold is chosen.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ThresholdRule {
     /// The best F1 of phishing.
     BestF1,
@@ -13,32 +15,106 @@ pub enum ThresholdRule {
     MaxFalsePositiveRate(f64),
 }
 
-/// Chooses between no calibration and Platt scaling by cross-fitted log-loss: each fold is calibrated by
-/// what was fitted on the others. `folds[i]` is the fold of `scored[i]`. No calibration wins a tie.
+/// Chooses between no calibration, Platt scaling and isotonic regression by cross-fitted log-loss: each fold is
+/// calibrated by what was fitted on the others. `folds[i]` is the fold of `scored[i]`. Of equals the first wins.
 #[must_use]
 pub fn choose_calibration(scored: &[Scored], folds: &[usize]) -> Calibration {
     let scored: Vec<Scored> = scored.iter().map(clipped).collect();
-    let Some(platt) = fit_platt(&scored) else { return Calibration::None };
-    let mut cross_fitted = Vec::with_capacity(scored.len());
+    let log_loss = |scored: &[Scored]| Ranking::new(scored).measure(0.5).figures.log_loss;
+    let mut best = (log_loss(&scored), Calibration::None);
+    for fit in [fit_platt, fit_isotonic] {
+        let (Some(calibration), Some(crossed)) = (fit(&scored), cross_fitted(&scored, folds, fit)) else {
+            continue;
+        };
+        let loss = log_loss(&crossed);
+        if loss < best.0 {
+            best = (loss, calibration);
+        }
+    }
+    best.1
+}
+
+/// Each point calibrated by what was fitted on the other folds; `None` where that was not possible for one of
+/// them.
+fn cross_fitted(
+    scored: &[Scored],
+    folds: &[usize],
+    fit: fn(&[Scored]) -> Option<Calibration>,
+) -> Option<Vec<Scored>> {
+    let mut crossed = Vec::with_capacity(scored.len());
     for k in 0..=folds.iter().copied().max().unwrap_or(0) {
         let part = |inside: bool| -> Vec<Scored> {
             scored.iter().zip(folds).filter(|(_, f)| (**f == k) == inside).map(|(s, _)| *s).collect()
         };
-        let Some(calibration) = fit_platt(&part(false)) else { return Calibration::None };
-        cross_fitted.extend(part(true).iter().map(|s| calibrated(s, calibration)));
+        let calibration = fit(&part(false))?;
+        crossed.extend(part(true).iter().map(|s| calibrated(s, &calibration)));
     }
-    let log_loss = |scored: &[Scored]| Ranking::new(scored).measure(0.5).figures.log_loss;
-    if log_loss(&cross_fitted) < log_loss(&scored) { platt } else { Calibration::None }
+    Some(crossed)
 }
 
 /// The point with its probability calibrated and clipped.
 #[must_use]
-pub fn calibrated(scored: &Scored, calibration: Calibration) -> Scored {
+pub fn calibrated(scored: &Scored, calibration: &Calibration) -> Scored {
     clipped(&Scored { probability: calibration.apply(clipped(scored).probability), ..*scored })
 }
 
 fn clipped(scored: &Scored) -> Scored {
     Scored { probability: scored.probability.clamp(PROBABILITY_FLOOR, 1.0 - PROBABILITY_FLOOR), ..*scored }
+}
+
+/// Fits shares of phishing that do not fall as the probability rises, by pooling adjacent violators (Ayer and
+/// others, 1955; Zadrozny and Elkan, 2002). As scikit-learn's `IsotonicRegression`, it keeps the first and the last point
+/// of each level. `None` where the rows have one label only.
+pub fn fit_isotonic(scored: &[Scored]) -> Option<Calibration> {
+    let mut sorted: Vec<Scored> = scored.iter().filter(|s| s.phishing + s.legitimate > 0).copied().collect();
+    sorted.sort_by(|a, b| a.probability.total_cmp(&b.probability));
+    let mut levels: Vec<Level> = Vec::new();
+    for s in &sorted {
+        let (phishing, rows) = (u64::from(s.phishing), u64::from(s.phishing) + u64::from(s.legitimate));
+        match levels.last_mut() {
+            Some(tied) if tied.last == s.probability => {
+                tied.phishing += phishing;
+                tied.rows += rows;
+            }
+            _ => levels.push(Level { first: s.probability, last: s.probability, phishing, rows }),
+        }
+    }
+    let total = |f: fn(&Level) -> u64| levels.iter().map(f).sum::<u64>();
+    let (phishing, rows) = (total(|level| level.phishing), total(|level| level.rows));
+    if phishing == 0 || phishing == rows {
+        return None;
+    }
+    let mut pooled: Vec<Level> = Vec::new();
+    for mut level in levels {
+        while let Some(before) = pooled.pop_if(|before| before.share_at_least(&level)) {
+            level.first = before.first;
+            level.phishing += before.phishing;
+            level.rows += before.rows;
+        }
+        pooled.push(level);
+    }
+    let ends = |level: &Level| {
+        let share = level.phishing as f64 / level.rows as f64;
+        let last = (level.last > level.first).then_some((level.last, share));
+        std::iter::once((level.first, share)).chain(last)
+    };
+    Some(Calibration::Isotonic { points: pooled.iter().flat_map(ends).collect() })
+}
+
+/// Points that share one value.
+struct Level {
+    first: f64,
+    last: f64,
+    phishing: u64,
+    rows: u64,
+}
+
+impl Level {
+    /// Whether the share of phishing is not below that of `other`, in whole numbers.
+    fn share_at_least(&self, other: &Level) -> bool {
+        u128::from(self.phishing) * u128::from(other.rows)
+            >= u128::from(other.phishing) * u128::from(self.rows)
+    }
 }
 
 /// Fits slope and intercept by Newton's method with Platt's smoothed targets (Platt, 1999; Lin, Lin,
@@ -179,10 +255,31 @@ mod tests {
             })
             .collect();
         let folds: Vec<usize> = (0..scored.len()).map(|i| i % 3).collect();
-        let Calibration::Platt { slope, intercept } = choose_calibration(&scored, &folds) else {
-            panic!("calibration must help here")
+        let Some(Calibration::Platt { slope, intercept }) = fit_platt(&scored) else {
+            panic!("it can be fitted")
         };
         assert!((slope - 0.5).abs() < 1e-3 && (intercept - 0.3).abs() < 1e-3, "{slope} {intercept}");
+        assert_eq!(choose_calibration(&scored, &folds).name(), "Platt");
+    }
+
+    #[test]
+    fn isotonic_regression_follows_a_step_that_platt_cannot() {
+        // One in ten up to a half, nine in ten behind it, whatever was said; and ties, which are one point.
+        let scored: Vec<Scored> = (1..200)
+            .map(|i| {
+                let probability = f64::from(i / 2) / 100.0;
+                let phishing = if probability <= 0.5 { 100 } else { 900 };
+                Scored { probability, phishing, legitimate: 1_000 - phishing }
+            })
+            .collect();
+        let folds: Vec<usize> = (0..scored.len()).map(|i| i % 3).collect();
+        let calibration = choose_calibration(&scored, &folds);
+        assert_eq!(calibration.name(), "isotonic");
+        for (probability, expected) in [(0.1, 0.1), (0.5, 0.1), (0.51, 0.9), (0.99, 0.9)] {
+            assert!((calibration.apply(probability) - expected).abs() < 1e-12, "{probability}");
+        }
+        assert_eq!(fit_isotonic(&scored[..50]).map(|c| c.apply(0.2)), Some(0.1));
+        assert_eq!(fit_isotonic(&points(&[(0.5, 3, 0)])), None);
     }
 
     #[test]

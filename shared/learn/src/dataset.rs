@@ -2,6 +2,8 @@
 
 use lurelight_schema::{FEATURE_COUNT, Feature, FeatureVector, Label, Record};
 
+use crate::random::{shuffle_first, stream};
+
 /// A distinct feature vector and how many rows of either label have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DistinctRow {
@@ -52,6 +54,51 @@ impl Dataset {
             }
         }
         Dataset { rows }
+    }
+
+    /// Distinct vectors with their counts, in any order; those of one vector are put together, and vectors without
+    /// a row are left out.
+    #[must_use]
+    pub fn from_rows(mut rows: Vec<DistinctRow>) -> Dataset {
+        rows.retain(|row| row.rows() > 0);
+        rows.sort_unstable_by_key(|row| row.vector);
+        rows.dedup_by(|row, kept| {
+            let same = row.vector == kept.vector;
+            if same {
+                kept.phishing += row.phishing;
+                kept.legitimate += row.legitimate;
+            }
+            same
+        });
+        Dataset { rows }
+    }
+
+    /// This and another, identical vectors put together.
+    #[must_use]
+    pub fn merged(&self, other: &Dataset) -> Dataset {
+        Dataset::from_rows([self.rows(), other.rows()].concat())
+    }
+
+    /// At most `count` of the distinct vectors, drawn by the seed; all of them where there are no more.
+    #[must_use]
+    pub fn sample(&self, count: usize, seed: u64) -> Dataset {
+        if self.rows.len() <= count {
+            return self.clone();
+        }
+        let mut places: Vec<u32> = (0..self.rows.len() as u32).collect();
+        shuffle_first(&mut places, count, &mut stream(seed, &[0x7361_6d70_6c65]));
+        Dataset::from_rows(places[..count].iter().map(|place| self.rows[*place as usize]).collect())
+    }
+
+    /// At most `count` of the rows, drawn by the seed; all of them where there are no more.
+    #[must_use]
+    pub fn sample_rows(&self, count: usize, seed: u64) -> Dataset {
+        if self.row_count() <= count as u64 {
+            return self.clone();
+        }
+        let mut records: Vec<Record> = self.records().collect();
+        shuffle_first(&mut records, count, &mut stream(seed, &[0x726f_7773]));
+        Dataset::new(&records[..count])
     }
 
     /// The distinct vectors for which `keep` is true.
@@ -154,6 +201,12 @@ mod tests {
             back.sort_unstable();
             prop_assert_eq!(back, records);
             prop_assert_eq!(dataset.row_count(), rows.len() as u64);
+            let (even, odd): (Vec<_>, Vec<_>) = dataset.rows().iter().partition(|row| row.vector.bits() % 2 == 0);
+            prop_assert_eq!(&Dataset::from_rows([odd, even].concat()), &dataset);
+            for count in [0, 3, 100] {
+                prop_assert_eq!(dataset.sample(count, 1).len(), count.min(dataset.len()));
+                prop_assert_eq!(dataset.sample_rows(count, 1).row_count(), (count as u64).min(dataset.row_count()));
+            }
             let total: u64 = dataset.code_counts(Label::Phishing)[0].iter().sum();
             prop_assert_eq!(total, dataset.count(Label::Phishing));
         }

@@ -1,6 +1,7 @@
 //! A single decision tree (Breiman, Friedman, Olshen, Stone, 1984).
 
 use lurelight_model::{Classifier, TreeNode, Trees};
+use serde::{Deserialize, Serialize};
 
 use crate::grow::{Limits, Objective, Sample, Sums, grow};
 use crate::param::ParamError;
@@ -8,7 +9,7 @@ use crate::random::stream;
 use crate::{Dataset, FitError};
 
 /// What a node's impurity is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Criterion {
     /// 2p(1 − p).
     Gini,
@@ -17,7 +18,7 @@ pub enum Criterion {
 }
 
 /// The parameters of a decision tree, not checked yet.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DecisionTreeParams {
     /// What a split minimises.
     pub criterion: Criterion,
@@ -110,7 +111,7 @@ pub(crate) fn grow_impurity(
     }
 }
 
-struct Gini;
+pub(crate) struct Gini;
 
 impl Objective for Gini {
     fn loss(&self, sums: Sums) -> f64 {

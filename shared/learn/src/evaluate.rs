@@ -1,11 +1,14 @@
 //! Evaluations with intervals.
 
-use lurelight_model::{Estimate, Evaluation, Figures, Metrics};
+use lurelight_model::{Estimate, Evaluation, Figures, Metrics, Model};
 use rand::RngExt;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
+use crate::Dataset;
 use crate::metrics::{Measured, Ranking, Scored};
 use crate::random::stream;
+use crate::search::score;
 
 /// How many bootstrap draws an interval has.
 pub const BOOTSTRAP_DRAWS: u64 = 2_000;
@@ -47,6 +50,78 @@ pub fn evaluate(scored: &[Scored], threshold: f64, seed: u64) -> Evaluation {
                 ..bin
             })
             .collect(),
+    }
+}
+
+/// A challenger held against a champion on the same rows.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// Rows.
+    pub rows: u64,
+    /// Distinct feature vectors.
+    pub distinct_vectors: u64,
+    /// The challenger's figures at its own threshold.
+    pub challenger: Figures,
+    /// The champion's figures at its own threshold.
+    pub champion: Figures,
+    /// The share of legitimate rows that the challenger calls phishing.
+    pub challenger_false_positive_rate: f64,
+    /// The share of legitimate rows that the champion calls phishing.
+    pub champion_false_positive_rate: f64,
+    /// The challenger's F1 less the champion's, with the 2.5 % and 97.5 % points of the draws.
+    pub f1_difference: Estimate,
+    /// The 5 % point of the draws of that difference: the one-sided 95 % lower bound.
+    pub f1_difference_lower_bound: f64,
+}
+
+/// Holds two models against each other on the same rows, each at its own threshold. The draws are paired:
+/// both models are measured on the same [`BOOTSTRAP_DRAWS`] draws of distinct vectors.
+#[must_use]
+pub fn compare(challenger: &Model, champion: &Model, data: &Dataset, seed: u64) -> Comparison {
+    let scored = [challenger, champion].map(|model| score(data, |vector| model.probability(vector)));
+    let thresholds = [challenger.threshold(), champion.threshold()];
+    let figures = [0, 1].map(|i| Ranking::new(&scored[i]).measure(thresholds[i]).figures);
+    let rates = [0, 1].map(|i| {
+        let confusion = Ranking::new(&scored[i]).confusion(thresholds[i]);
+        let negatives = confusion.false_positives + confusion.true_negatives;
+        confusion.false_positives as f64 / negatives.max(1) as f64
+    });
+    // For each vector and model: rows found, rows called phishing, and phishing rows. F1 needs no more.
+    let counts: Vec<[[u32; 2]; 2]> = (0..data.len())
+        .map(|at| {
+            [0, 1].map(|i| {
+                let Scored { probability, phishing, legitimate } = scored[i][at];
+                if probability >= thresholds[i] { [phishing, phishing + legitimate] } else { [0, 0] }
+            })
+        })
+        .collect();
+    let mut differences: Vec<f64> = (0..BOOTSTRAP_DRAWS)
+        .into_par_iter()
+        .map(|draw| {
+            let mut rng = stream(seed, &[0x7061_6972_6564, draw]);
+            let (mut sums, mut positives) = ([[0u64; 2]; 2], 0u64);
+            for _ in 0..counts.len() {
+                let at = rng.random_range(0..counts.len());
+                positives += u64::from(data.rows()[at].phishing);
+                for (sum, count) in sums.iter_mut().zip(counts[at]) {
+                    sum[0] += u64::from(count[0]);
+                    sum[1] += u64::from(count[1]);
+                }
+            }
+            let f1 = sums.map(|[found, called]| 2.0 * found as f64 / (called + positives).max(1) as f64);
+            f1[0] - f1[1]
+        })
+        .collect();
+    differences.sort_by(f64::total_cmp);
+    Comparison {
+        rows: data.row_count(),
+        distinct_vectors: data.len() as u64,
+        challenger: round_figures(&figures[0]),
+        champion: round_figures(&figures[1]),
+        challenger_false_positive_rate: rounded(rates[0]),
+        champion_false_positive_rate: rounded(rates[1]),
+        f1_difference: interval(figures[0].f1 - figures[1].f1, differences.iter().copied()),
+        f1_difference_lower_bound: rounded(quantile(&differences, 0.05)),
     }
 }
 

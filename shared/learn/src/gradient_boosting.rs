@@ -2,6 +2,7 @@
 
 use lurelight_model::{Classifier, TreeNode, Trees, logit, sigmoid};
 use lurelight_schema::Label;
+use serde::{Deserialize, Serialize};
 
 use crate::grow::{Limits, Objective, Sample, Sums, grow};
 use crate::param::{ParamError, check_at_least, check_share};
@@ -10,7 +11,7 @@ use crate::random_forest::row_owners;
 use crate::{Dataset, FitError};
 
 /// The parameters of gradient boosting, not checked yet.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GradientBoostingParams {
     /// How many trees.
     pub n_estimators: usize,

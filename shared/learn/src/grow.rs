@@ -8,6 +8,7 @@
 use lurelight_model::{Leaf, Split, TreeNode};
 use lurelight_schema::{Code, Feature, FeatureVector};
 use rand::{Rng, RngExt};
+use serde::{Deserialize, Serialize};
 
 use crate::param::{ParamError, check_at_least};
 
@@ -59,7 +60,7 @@ pub trait Objective {
 }
 
 /// Where a tree stops growing.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
     /// Splits between the root and a leaf, at most; `None`: until the leaves are pure.
     pub max_depth: Option<usize>,

@@ -12,12 +12,16 @@ use crate::search::score;
 
 const SHUFFLES: u64 = 5;
 
+/// How many rows are shuffled, drawn by the seed where there are more.
+const MAX_ROWS: usize = 50_000;
+
 /// How much the log-loss of a model rises when one feature's values are shuffled among the rows, for each
 /// feature, the greatest rise first.
 #[must_use]
 pub fn permutation_importance(model: &Model, data: &Dataset, seed: u64) -> Vec<FeatureImportance> {
+    let data = data.sample_rows(MAX_ROWS, seed);
     let records: Vec<Record> = data.records().collect();
-    let baseline = log_loss(model, data);
+    let baseline = log_loss(model, &data);
     let mut importance: Vec<FeatureImportance> = Feature::ALL
         .into_par_iter()
         .map(|feature| {

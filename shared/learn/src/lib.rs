@@ -21,6 +21,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod conclude;
+mod contend;
 mod dataset;
 mod estimator;
 mod grow;
@@ -38,18 +40,24 @@ pub mod synthetic;
 pub mod train;
 
 // One family of classifiers a file.
+mod adaboost;
 mod decision_tree;
 mod gradient_boosting;
+mod linfa_trees;
 mod logistic_regression;
+mod nearest_neighbours;
 mod random_forest;
 
+pub use adaboost::{AdaBoostParams, ValidAdaBoostParams};
 pub use calibrate::ThresholdRule;
 pub use dataset::{Dataset, DistinctRow};
 pub use decision_tree::{Criterion, DecisionTreeParams, ValidDecisionTreeParams};
-pub use estimator::{Estimator, FitError, Fitted, grid};
+pub use estimator::{Estimator, FitError, grid};
 pub use gradient_boosting::{GradientBoostingParams, ValidGradientBoostingParams};
 pub use grow::Limits;
+pub use linfa_trees::{LinfaTreesParams, ValidLinfaTreesParams};
 pub use logistic_regression::{LogisticRegressionParams, ValidLogisticRegressionParams};
+pub use nearest_neighbours::{NearestNeighboursParams, ValidNearestNeighboursParams};
 pub use param::ParamError;
 pub use random_forest::{RandomForestParams, ValidRandomForestParams};
 pub use train::{Progress, Stage, TrainError, TrainOptions, Training, train};

@@ -4,6 +4,8 @@
 
 use lurelight_model::{Confusion, Curve, Figures, ReliabilityBin};
 
+use crate::DistinctRow;
+
 /// How many bins the calibration error has.
 pub const ECE_BINS: usize = 10;
 
@@ -19,6 +21,14 @@ pub struct Scored {
     pub phishing: u32,
     /// Rows labelled legitimate.
     pub legitimate: u32,
+}
+
+impl Scored {
+    /// A distinct vector with its probability.
+    #[must_use]
+    pub const fn new(row: &DistinctRow, probability: f64) -> Scored {
+        Scored { probability, phishing: row.phishing, legitimate: row.legitimate }
+    }
 }
 
 /// Scored vectors, ordered by falling probability.

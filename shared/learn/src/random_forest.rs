@@ -4,6 +4,7 @@
 use lurelight_model::{Classifier, Trees};
 use rand::RngExt;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::decision_tree::{Criterion, grow_impurity, impurity_sample};
 use crate::grow::Limits;
@@ -12,7 +13,7 @@ use crate::random::stream;
 use crate::{Dataset, FitError};
 
 /// The parameters of a random forest, not checked yet.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RandomForestParams {
     /// How many trees.
     pub n_estimators: usize,

@@ -1,12 +1,17 @@
 //! Searching a grid by grouped stratified cross-validation.
+//!
+//! Points that differ in nothing but their number of trees are one ladder: the longest ensemble is fitted, and the
+//! scores of its first trees are those of the shorter ones.
 
-use lurelight_model::Figures;
+use std::cmp::Ordering;
+
+use lurelight_model::{Classifier, Figures, Member, ScoreUnit, TreeNode};
 use lurelight_schema::FeatureVector;
 use rayon::prelude::*;
 
 use crate::metrics::{Ranking, Scored, mean};
 use crate::split::grouped_stratified;
-use crate::{Dataset, Estimator, FitError, Fitted};
+use crate::{Dataset, Estimator, FitError};
 
 /// A division of distinct vectors into folds.
 #[derive(Clone, Debug)]
@@ -16,13 +21,35 @@ pub struct CrossValidation {
     k: usize,
 }
 
-/// What cross-validation found of an estimator.
+/// What a search found.
 #[derive(Clone, Debug)]
-pub struct CrossValidated {
-    /// Means over the folds, at probability one half.
-    pub figures: Figures,
-    /// Every vector with the probability given by the model that was not fitted on it.
-    pub out_of_fold: Vec<Scored>,
+pub struct Found {
+    /// The place of the best point in the grid.
+    pub best: usize,
+    /// Of each point of the grid, the means over the folds at probability one half, or why it was not fitted.
+    pub points: Vec<Result<Figures, FitError>>,
+    /// The best point's probability of every vector, by the model that was not fitted on it, in the order of
+    /// [`CrossValidation::data`].
+    pub out_of_fold: Vec<f64>,
+}
+
+/// Points of a grid that differ in nothing but their number of trees.
+struct Ladder {
+    longest: Estimator,
+    /// Numbers of trees, rising, each with the place of its point in the grid.
+    steps: Vec<(usize, usize)>,
+}
+
+/// What cross-validation found of a ladder: figures by step, and the best step's scores.
+struct Climbed {
+    figures: Vec<(usize, Result<Figures, FitError>)>,
+    best: Option<Best>,
+}
+
+struct Best {
+    place: usize,
+    figures: Figures,
+    out_of_fold: Vec<f64>,
 }
 
 impl CrossValidation {
@@ -39,42 +66,85 @@ impl CrossValidation {
         self.k
     }
 
-    /// The fold of each vector, in the order of [`CrossValidated::out_of_fold`].
+    /// The vectors that are divided.
+    #[must_use]
+    pub const fn data(&self) -> &Dataset {
+        &self.data
+    }
+
+    /// The fold of each vector, in the order of [`CrossValidation::data`].
     #[must_use]
     pub fn folds(&self) -> &[usize] {
         &self.folds
     }
 
-    /// Fits an estimator on all folds but one, for each of them. `fitted` is called after each fit.
-    ///
-    /// # Errors
-    ///
-    /// The first fold's error.
-    pub fn run(
-        &self,
-        estimator: &Estimator,
-        seed: u64,
-        fitted: &(dyn Fn() + Sync),
-    ) -> Result<CrossValidated, FitError> {
-        let folds: Vec<Vec<Scored>> = (0..self.k)
-            .into_par_iter()
-            .map(|fold| {
-                let model = estimator.fit(&self.part(|f| f != fold), seed)?;
-                fitted();
-                Ok(score(&self.part(|f| f == fold), |vector| model.probability(vector)))
-            })
-            .collect::<Result<_, FitError>>()?;
-        let figures: Vec<Figures> =
-            folds.iter().map(|scored| Ranking::new(scored).measure(0.5).figures).collect();
-        let mut parts: Vec<_> = folds.into_iter().map(Vec::into_iter).collect();
-        let out_of_fold = self.folds.iter().filter_map(|&fold| parts[fold].next()).collect();
-        Ok(CrossValidated { figures: mean(&figures), out_of_fold })
+    /// The means over the folds of what out-of-fold probabilities measure at one half.
+    #[must_use]
+    pub fn measure(&self, out_of_fold: &[f64]) -> Figures {
+        let of = |fold: usize| {
+            let inside =
+                self.data.rows().iter().zip(out_of_fold).zip(&self.folds).filter(|(_, f)| **f == fold);
+            let scored: Vec<Scored> = inside.map(|((row, p), _)| Scored::new(row, *p)).collect();
+            Ranking::new(&scored).measure(0.5).figures
+        };
+        mean(&(0..self.k).map(of).collect::<Vec<_>>())
     }
 
     fn part(&self, keep: impl Fn(usize) -> bool) -> Dataset {
         let mut folds = self.folds.iter();
         self.data.filter(|_| folds.next().is_some_and(|fold| keep(*fold)))
     }
+
+    /// Fits a ladder on all folds but one, for each of them. `fitted` is called after each fit.
+    fn climb(&self, ladder: &Ladder, seed: u64, fitted: &(dyn Fn() + Sync)) -> Climbed {
+        let counts: Vec<usize> = ladder.steps.iter().map(|(count, _)| *count).collect();
+        // For each fold, for each step, the probabilities of its vectors.
+        let folds: Result<Vec<Vec<Vec<f64>>>, FitError> = (0..self.k)
+            .into_par_iter()
+            .map(|fold| {
+                let member = ladder.longest.fit(&self.part(|f| f != fold), seed);
+                fitted();
+                Ok(staged(&member?, &self.part(|f| f == fold), &counts))
+            })
+            .collect();
+        let folds = match folds {
+            Ok(folds) => folds,
+            Err(error) => {
+                let failed = ladder.steps.iter().map(|(_, place)| (*place, Err(error.clone())));
+                return Climbed { figures: failed.collect(), best: None };
+            }
+        };
+        let mut best: Option<Best> = None;
+        let mut figures = Vec::with_capacity(counts.len());
+        for (step, (_, place)) in ladder.steps.iter().enumerate() {
+            let mut parts: Vec<_> = folds.iter().map(|fold| fold[step].iter()).collect();
+            let out_of_fold: Vec<f64> =
+                self.folds.iter().filter_map(|fold| parts[*fold].next().copied()).collect();
+            let found = Best { place: *place, figures: self.measure(&out_of_fold), out_of_fold };
+            figures.push((*place, Ok(found.figures)));
+            best = Some(match best {
+                Some(best) => best.or(found),
+                None => found,
+            });
+        }
+        Climbed { figures, best }
+    }
+}
+
+impl Best {
+    /// The better of two; of equals the one that comes first in the grid.
+    fn or(self, other: Best) -> Best {
+        match compare(&self.figures, &other.figures).then(self.place.cmp(&other.place)) {
+            Ordering::Greater => other,
+            _ => self,
+        }
+    }
+}
+
+/// How many models [`search`] fits for a grid.
+#[must_use]
+pub fn fits(grid: &[Estimator], cross_validation: &CrossValidation) -> usize {
+    ladders(grid).len() * cross_validation.k()
 }
 
 /// The best point of a grid: the highest mean F1 of phishing at probability one half, then the lowest
@@ -88,44 +158,161 @@ pub fn search(
     cross_validation: &CrossValidation,
     seed: u64,
     fitted: &(dyn Fn() + Sync),
-) -> Result<(Estimator, CrossValidated), FitError> {
-    let results: Vec<Result<CrossValidated, FitError>> =
-        grid.par_iter().map(|estimator| cross_validation.run(estimator, seed, fitted)).collect();
-    let mut best: Option<(Estimator, CrossValidated)> = None;
-    let mut first_error = FitError::NoRows;
-    for (estimator, result) in grid.iter().zip(results).rev() {
-        match result {
-            Ok(found) if best.as_ref().is_none_or(|(_, best)| !better(&best.figures, &found.figures)) => {
-                best = Some((*estimator, found));
-            }
-            Ok(_) => {}
-            Err(error) => first_error = error,
-        }
+) -> Result<Found, FitError> {
+    let climbed = ladders(grid)
+        .par_iter()
+        .map(|ladder| cross_validation.climb(ladder, seed, fitted))
+        .reduce_with(|mut a, b| {
+            a.figures.extend(b.figures);
+            let best = match (a.best, b.best) {
+                (Some(a), Some(b)) => Some(a.or(b)),
+                (a, b) => a.or(b),
+            };
+            Climbed { figures: a.figures, best }
+        });
+    let Some(Climbed { mut figures, best }) = climbed else { return Err(FitError::NoRows) };
+    figures.sort_by_key(|(place, _)| *place);
+    let points: Vec<_> = figures.into_iter().map(|(_, result)| result).collect();
+    match (best, points.first()) {
+        (Some(best), _) => Ok(Found { best: best.place, points, out_of_fold: best.out_of_fold }),
+        (None, Some(Err(error))) => Err(error.clone()),
+        (None, _) => Err(FitError::NoRows),
     }
-    best.ok_or(first_error)
 }
 
-/// Whether `a` is strictly better than `b`.
+fn ladders(grid: &[Estimator]) -> Vec<Ladder> {
+    let mut ladders: Vec<Ladder> = Vec::new();
+    for (place, estimator) in grid.iter().enumerate() {
+        let count = estimator.n_estimators().unwrap_or(1);
+        let alike = |ladder: &&mut Ladder| ladder.longest.with_n_estimators(count) == *estimator;
+        match ladders.iter_mut().find(alike) {
+            Some(ladder) => ladder.steps.push((count, place)),
+            None => ladders.push(Ladder { longest: *estimator, steps: vec![(count, place)] }),
+        }
+    }
+    for ladder in &mut ladders {
+        ladder.steps.sort_unstable();
+        if let Some((most, _)) = ladder.steps.last() {
+            ladder.longest = ladder.longest.with_n_estimators(*most);
+        }
+    }
+    ladders
+}
+
+/// For each number of trees, the probability of every vector of `data` by so many of the first trees. A
+/// classifier that is no ensemble answers the same for each.
+fn staged(member: &Member, data: &Dataset, counts: &[usize]) -> Vec<Vec<f64>> {
+    let mut probabilities: Vec<Vec<f64>> = counts.iter().map(|_| Vec::with_capacity(data.len())).collect();
+    let mut put = |scores: &mut dyn FnMut(usize) -> f64| {
+        for (step, count) in probabilities.iter_mut().zip(counts) {
+            step.push(scores(*count));
+        }
+    };
+    let vote_weights = vote_weights(&member.classifier);
+    for row in data.rows() {
+        let vector = row.vector;
+        match &member.classifier {
+            Classifier::GradientBoosting { base, trees } => {
+                let sums = prefix_sums(trees.leaf_values(vector));
+                put(&mut |count| ScoreUnit::LogOdds.probability(base + sums[count.min(sums.len() - 1)]));
+            }
+            Classifier::RandomForest(trees) => {
+                let sums = prefix_sums(trees.leaf_values(vector));
+                put(&mut |count| {
+                    let count = count.min(sums.len() - 1);
+                    sums[count] / count as f64
+                });
+            }
+            Classifier::AdaBoost(trees) => {
+                let sums = prefix_sums(trees.leaf_values(vector));
+                put(&mut |count| {
+                    let count = count.min(sums.len() - 1);
+                    ScoreUnit::Vote.probability(sums[count] / vote_weights[count])
+                });
+            }
+            _ => {
+                let probability = member.probability(vector);
+                put(&mut |_| probability);
+            }
+        }
+    }
+    probabilities
+}
+
+/// The sums of the first 0, 1, 2, … values.
+fn prefix_sums(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut sums = vec![0.0];
+    let mut sum = 0.0;
+    for value in values {
+        sum += value;
+        sums.push(sum);
+    }
+    sums
+}
+
+/// The weights of the first 0, 1, 2, … stumps together, where they vote.
+fn vote_weights(classifier: &Classifier) -> Vec<f64> {
+    let Classifier::AdaBoost(trees) = classifier else { return Vec::new() };
+    let weight = |stump: Vec<TreeNode>| {
+        let value = |node: &TreeNode| if let TreeNode::Leaf(leaf) = node { leaf.value.abs() } else { 0.0 };
+        stump.iter().map(value).fold(0.0, f64::max)
+    };
+    prefix_sums(trees.iter().map(weight))
+}
+
+/// The better figures first: the higher F1 of phishing, then the lower log-loss.
 #[must_use]
-pub fn better(a: &Figures, b: &Figures) -> bool {
-    a.f1 > b.f1 || (a.f1 == b.f1 && a.log_loss < b.log_loss)
+pub fn compare(a: &Figures, b: &Figures) -> Ordering {
+    b.f1.total_cmp(&a.f1).then(a.log_loss.total_cmp(&b.log_loss))
 }
 
 /// Each distinct vector of `data` with its probability.
 #[must_use]
-pub fn score(data: &Dataset, probability: impl Fn(FeatureVector) -> f64) -> Vec<Scored> {
-    data.rows()
-        .iter()
-        .map(|row| Scored {
-            probability: probability(row.vector),
-            phishing: row.phishing,
-            legitimate: row.legitimate,
-        })
-        .collect()
+pub fn score(data: &Dataset, probability: impl Fn(FeatureVector) -> f64 + Sync) -> Vec<Scored> {
+    data.rows().par_iter().map(|row| Scored::new(row, probability(row.vector))).collect()
 }
 
-/// The figures of a fitted classifier on `data` at probability one half.
-#[must_use]
-pub fn figures(data: &Dataset, fitted: &Fitted) -> Figures {
-    Ranking::new(&score(data, |vector| fitted.probability(vector))).measure(0.5).figures
+#[cfg(test)]
+mod tests {
+    use lurelight_model::Family;
+
+    use super::*;
+    use crate::grid;
+    use crate::synthetic::Statistics;
+
+    /// Steps of a ladder are the shorter ensembles themselves.
+    #[test]
+    fn a_ladder_scores_as_its_points_fitted_one_by_one() {
+        let records: Vec<_> = Statistics::built_in().unwrap().generate(5).take(600).collect();
+        let data = Dataset::new(&records);
+        let (train, test) =
+            (data.filter(|row| row.vector.bits() % 3 > 0), data.filter(|row| row.vector.bits() % 3 == 0));
+        for family in [Family::AdaBoost, Family::RandomForest, Family::GradientBoosting, Family::DecisionTree]
+        {
+            let grid = grid(family);
+            for ladder in ladders(&grid).into_iter().take(2) {
+                let counts: Vec<usize> = ladder.steps.iter().map(|(count, _)| *count).collect();
+                let all = staged(&ladder.longest.fit(&train, 7).unwrap(), &test, &counts);
+                for (probabilities, (_, place)) in all.iter().zip(&ladder.steps) {
+                    let alone = grid[*place].fit(&train, 7).unwrap();
+                    for (row, staged) in test.rows().iter().zip(probabilities) {
+                        let expected = alone.probability(row.vector);
+                        assert!((staged - expected).abs() < 1e-12, "{family} {:?}", grid[*place]);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_point_of_a_grid_stands_on_one_ladder() {
+        for family in Family::ALL {
+            let grid = grid(family);
+            let mut places: Vec<usize> =
+                ladders(&grid).iter().flat_map(|l| l.steps.iter().map(|(_, place)| *place)).collect();
+            places.sort_unstable();
+            assert_eq!(places, (0..grid.len()).collect::<Vec<_>>(), "{family}");
+        }
+        assert_eq!(ladders(&grid(Family::GradientBoosting)).len(), 20);
+    }
 }

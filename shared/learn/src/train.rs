@@ -2,23 +2,24 @@
 //!
 //! Search, calibration and threshold see folds 3 to 9 of the hash split alone; folds 0 to 2 are only
 //! measured. The champion is the candidate with the best cross-validated F1 of phishing.
+//!
+//! [`train`] does everything in one process. Its two halves can be called apart, by whoever fits candidates on
+//! several machines: [`contend`] for each family, then [`conclude`].
 
-use lurelight_model::{
-    Artifact, ArtifactError, Candidate, Card, DataSummary, Family, FeatureCounts, HeldOut, InvalidModel,
-    Model, ModelParts, RandomSplit,
-};
-use lurelight_schema::{Code, CodeSet, FEATURE_COUNT, Feature, Label, Record, RecordsDigest};
+use lurelight_model::{Artifact, ArtifactError, Card, Family, InvalidModel};
+use lurelight_schema::{Record, RecordsDigest};
+use serde::{Deserialize, Serialize};
 
-use crate::calibrate::{ThresholdRule, calibrated, choose_calibration, choose_threshold};
-use crate::evaluate::{evaluate, round_figures, rounded};
-use crate::importance::permutation_importance;
-use crate::metrics::{Ranking, Scored};
-use crate::search::{CrossValidated, CrossValidation, better, figures, score, search};
-use crate::split::{self, DECISION_FOLDS, HELD_OUT_FOLDS, REPORT_FOLD, TRAINING_FOLDS, in_folds};
-use crate::{Dataset, Estimator, FitError, Fitted, grid};
+pub use crate::conclude::{conclude, random_split};
+pub use crate::contend::{Contender, GridPoint, contend};
+
+use crate::calibrate::ThresholdRule;
+use crate::search::CrossValidation;
+use crate::split::{DECISION_FOLDS, HELD_OUT_FOLDS, REPORT_FOLD, TRAINING_FOLDS, in_folds};
+use crate::{Dataset, FitError};
 
 /// What a training may choose.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainOptions {
     /// The seed of everything random.
     pub seed: u64,
@@ -26,18 +27,22 @@ pub struct TrainOptions {
     pub cv_folds: usize,
     /// How the threshold is chosen.
     pub threshold: ThresholdRule,
-    /// The families that are tried.
+    /// The families that are tried; a soft vote is made of the others.
     pub families: Vec<Family>,
+    /// How many distinct vectors grids are searched on, drawn by the seed where there are more. The best point is
+    /// then fitted on all.
+    pub search_vectors: usize,
 }
 
 impl Default for TrainOptions {
-    /// Seed 42, three folds, best F1, every family.
+    /// Seed 42, three folds, best F1, every family, searched on at most 20,000 distinct vectors.
     fn default() -> TrainOptions {
         TrainOptions {
             seed: 42,
             cv_folds: 3,
             threshold: ThresholdRule::BestF1,
             families: Family::ALL.to_vec(),
+            search_vectors: 20_000,
         }
     }
 }
@@ -118,7 +123,43 @@ pub trait Progress: Sync {
 
 impl Progress for () {}
 
-/// Trains on labelled records.
+impl TrainOptions {
+    /// The families whose grids are searched: all that were asked for but the vote.
+    pub fn searched(&self) -> impl Iterator<Item = Family> + '_ {
+        self.families.iter().copied().filter(|family| *family != Family::SoftVote)
+    }
+
+    /// Checks each option.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::Options`].
+    pub fn check(&self) -> Result<(), TrainError> {
+        if self.searched().next().is_none() {
+            return Err(TrainError::Options("at least one family must be tried, and a vote needs others"));
+        }
+        if !(2..=20).contains(&self.cv_folds) {
+            return Err(TrainError::Options("the cross-validation needs 2 to 20 folds"));
+        }
+        if self.search_vectors < 100 {
+            return Err(TrainError::Options("grids are searched on 100 distinct vectors or more"));
+        }
+        match self.threshold {
+            ThresholdRule::MaxFalsePositiveRate(rate) if !(0.0..1.0).contains(&rate) => {
+                Err(TrainError::Options("the false positive rate must be at least 0 and below 1"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The folds within the training folds by which grids are searched: the same for every family.
+    #[must_use]
+    pub fn cross_validation(&self, training: &Dataset) -> CrossValidation {
+        CrossValidation::new(training.sample(self.search_vectors, self.seed), self.cv_folds, self.seed)
+    }
+}
+
+/// Trains on labelled records. Their order changes nothing but the digest in the card.
 ///
 /// # Errors
 ///
@@ -128,134 +169,32 @@ pub fn train(
     options: &TrainOptions,
     progress: &dyn Progress,
 ) -> Result<Training, TrainError> {
-    check_options(options)?;
+    options.check()?;
     let data = Dataset::new(records);
+    check_parts(&data, options.cv_folds)?;
     let training = in_folds(&data, TRAINING_FOLDS);
-    check_parts(&data, &training, options.cv_folds)?;
     let held_out = in_folds(&data, HELD_OUT_FOLDS);
-
-    let cross_validation = CrossValidation::new(training.clone(), options.cv_folds, options.seed);
-    let (contenders, failed) = contenders(&training, &cross_validation, options, progress)?;
-    let Some(champion) = contenders.first() else { return Err(TrainError::Options("no family to train")) };
-
-    let calibration = choose_calibration(&champion.found.out_of_fold, cross_validation.folds());
-    let out_of_fold: Vec<Scored> =
-        champion.found.out_of_fold.iter().map(|s| calibrated(s, calibration)).collect();
-    let model = Model::new(ModelParts {
-        known_codes: known_codes(&training),
-        imputer: champion.fitted.imputer,
-        classifier: champion.fitted.classifier.clone(),
-        calibration,
-        threshold: choose_threshold(&out_of_fold, options.threshold),
-    })?;
-
-    progress.begin(Stage::Evaluate, 3);
-    let held_out_figures = evaluate_held_out(&model, &data, options.seed, progress);
-    progress.begin(Stage::RandomSplit, 1);
-    let random_split = random_split(&champion.estimator, records, options.seed)?;
-    progress.advance();
-    progress.begin(Stage::Importance, 1);
-    let importance = permutation_importance(&model, &held_out, options.seed);
-    progress.advance();
-
-    let artifact = Artifact::new(model)?;
-    let card = Card {
-        model: artifact.digest().to_string(),
-        family: champion.estimator.family(),
-        parameters: champion.estimator.parameters(),
-        score_unit: artifact.model().classifier().unit(),
-        seed: options.seed,
-        data: summary(records, &data),
-        calibration,
-        threshold: artifact.model().threshold(),
-        threshold_rule: options.threshold.to_string(),
-        candidates: contenders.iter().map(|contender| contender.card(&held_out)).collect(),
-        held_out: held_out_figures,
-        random_split,
-        category_counts: category_counts(&training),
-        importance,
-    };
-    Ok(Training { artifact, card, failed })
-}
-
-/// A family's best point, fitted on all training folds.
-struct Contender {
-    estimator: Estimator,
-    grid_points: usize,
-    found: CrossValidated,
-    fitted: Fitted,
-}
-
-impl Contender {
-    fn card(&self, held_out: &Dataset) -> Candidate {
-        Candidate {
-            family: self.estimator.family(),
-            parameters: self.estimator.parameters(),
-            grid_points: self.grid_points as u64,
-            cross_validated: round_figures(&self.found.figures),
-            held_out: round_figures(&figures(held_out, &self.fitted)),
-        }
-    }
-}
-
-type Failures = Vec<(Family, FitError)>;
-
-/// The best of each family, the best of all first.
-fn contenders(
-    training: &Dataset,
-    cross_validation: &CrossValidation,
-    options: &TrainOptions,
-    progress: &dyn Progress,
-) -> Result<(Vec<Contender>, Failures), TrainError> {
-    let mut contenders = Vec::new();
-    let mut failed = Vec::new();
-    for &family in &options.families {
-        let grid = grid(family);
-        progress.begin(Stage::Candidate(family), (grid.len() * cross_validation.k() + 1) as u64);
-        let contender = search(&grid, cross_validation, options.seed, &|| progress.advance()).and_then(
-            |(estimator, found)| {
-                let fitted = estimator.fit(training, options.seed)?;
-                Ok(Contender { estimator, grid_points: grid.len(), found, fitted })
-            },
-        );
-        progress.advance();
-        match contender {
+    let (mut contenders, mut failed) = (Vec::new(), Vec::new());
+    for family in options.searched() {
+        match contend(family, &training, options, progress) {
             Ok(contender) => contenders.push(contender),
             Err(error) => failed.push((family, error)),
         }
     }
-    if let (true, Some((family, source))) = (contenders.is_empty(), failed.first().cloned()) {
-        return Err(TrainError::NoCandidate { family, source });
-    }
-    // A stable sort: of equals the simpler family, which was tried first, stays in front.
-    contenders.sort_by(|a, b| {
-        let ahead = better(&a.found.figures, &b.found.figures);
-        let behind = better(&b.found.figures, &a.found.figures);
-        behind.cmp(&ahead)
-    });
-    Ok((contenders, failed))
+    conclude(&training, &held_out, RecordsDigest::of(records), contenders, failed, options, progress)
 }
 
-fn check_options(options: &TrainOptions) -> Result<(), TrainError> {
-    if options.families.is_empty() {
-        return Err(TrainError::Options("at least one family must be tried"));
-    }
-    if !(2..=20).contains(&options.cv_folds) {
-        return Err(TrainError::Options("the cross-validation needs 2 to 20 folds"));
-    }
-    match options.threshold {
-        ThresholdRule::MaxFalsePositiveRate(rate) if !(0.0..1.0).contains(&rate) => {
-            Err(TrainError::Options("the false positive rate must be at least 0 and below 1"))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn check_parts(data: &Dataset, training: &Dataset, cv_folds: usize) -> Result<(), TrainError> {
+/// Checks that there is enough of either label everywhere.
+///
+/// # Errors
+///
+/// [`TrainError::TooFewVectors`].
+pub fn check_parts(data: &Dataset, cv_folds: usize) -> Result<(), TrainError> {
+    let training = in_folds(data, TRAINING_FOLDS);
     let decision = in_folds(data, DECISION_FOLDS);
     let report = in_folds(data, REPORT_FOLD..=REPORT_FOLD);
     let parts = [
-        ("the training folds (3 to 9 of the hash split)", training, cv_folds),
+        ("the training folds (3 to 9 of the hash split)", &training, cv_folds),
         ("the decision folds (0 and 1 of the hash split)", &decision, 1),
         ("the report fold (2 of the hash split)", &report, 1),
     ];
@@ -267,75 +206,4 @@ fn check_parts(data: &Dataset, training: &Dataset, cv_folds: usize) -> Result<()
         }
     }
     Ok(())
-}
-
-fn evaluate_held_out(model: &Model, data: &Dataset, seed: u64, progress: &dyn Progress) -> HeldOut {
-    let part = |folds| {
-        let scored = score(&in_folds(data, folds), |vector| model.probability(vector));
-        let evaluation = evaluate(&scored, model.threshold(), seed);
-        progress.advance();
-        evaluation
-    };
-    HeldOut {
-        decision: part(DECISION_FOLDS),
-        report: part(REPORT_FOLD..=REPORT_FOLD),
-        all: part(HELD_OUT_FOLDS),
-    }
-}
-
-/// The predecessor's protocol for one estimator: rows split at random, so that most tested vectors were
-/// trained on as well.
-///
-/// # Errors
-///
-/// See [`FitError`].
-pub fn random_split(estimator: &Estimator, records: &[Record], seed: u64) -> Result<RandomSplit, FitError> {
-    let (train, test) = split::random_70_30(records, seed);
-    let (train, test) = (Dataset::new(&train), Dataset::new(&test));
-    let fitted = estimator.fit(&train, seed)?;
-    let scored = score(&test, |vector| fitted.probability(vector));
-    let ranking = Ranking::new(&scored);
-    let confusion = ranking.confusion(0.5);
-    let legitimate_right = 2.0 * confusion.true_negatives as f64;
-    let errors = (confusion.false_negatives + confusion.false_positives) as f64;
-    let seen = test.filter(|row| train.rows().binary_search_by_key(&row.vector, |seen| seen.vector).is_ok());
-    Ok(RandomSplit {
-        test_rows: test.row_count(),
-        seen_share: rounded(seen.row_count() as f64 / test.row_count() as f64),
-        f1_legitimate: rounded(legitimate_right / (legitimate_right + errors)),
-        figures: round_figures(&ranking.measure(0.5).figures),
-    })
-}
-
-fn known_codes(data: &Dataset) -> [CodeSet; FEATURE_COUNT] {
-    let counts = [Label::Phishing, Label::Legitimate].map(|label| data.code_counts(label));
-    Feature::ALL.map(|feature| {
-        let seen = |code: &Code| counts.iter().any(|counts| counts[feature.index()][*code as usize] > 0);
-        Code::ALL.into_iter().filter(seen).fold(CodeSet::EMPTY, CodeSet::with)
-    })
-}
-
-fn category_counts(data: &Dataset) -> Vec<FeatureCounts> {
-    let [phishing, legitimate] = [Label::Phishing, Label::Legitimate].map(|label| data.code_counts(label));
-    Feature::ALL
-        .into_iter()
-        .map(|feature| FeatureCounts {
-            feature: feature.name().to_owned(),
-            phishing: phishing[feature.index()],
-            legitimate: legitimate[feature.index()],
-        })
-        .collect()
-}
-
-fn summary(records: &[Record], data: &Dataset) -> DataSummary {
-    DataSummary {
-        digest: RecordsDigest::of(records).to_string(),
-        rows: data.row_count(),
-        phishing: data.count(Label::Phishing),
-        legitimate: data.count(Label::Legitimate),
-        distinct_vectors: data.len() as u64,
-        conflicting_vectors: data.conflicts(),
-        missing_cells: records.iter().map(|record| u64::from(record.vector.missing_count())).sum(),
-        fold_rows: split::fold_rows(data),
-    }
 }

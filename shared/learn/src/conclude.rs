@@ -1,0 +1,163 @@
+//! From contenders to a model and its card.
+
+use lurelight_model::{
+    Artifact, Card, DataSummary, Family, FeatureCounts, HeldOut, Model, ModelParts, RandomSplit, vote,
+};
+use lurelight_schema::{Code, CodeSet, Digest, FEATURE_COUNT, Feature, Label, Record};
+
+use crate::calibrate::{calibrated, choose_calibration, choose_threshold};
+use crate::contend::{Contender, soft_vote};
+use crate::evaluate::{evaluate, round_figures, rounded};
+use crate::importance::permutation_importance;
+use crate::metrics::{Ranking, Scored};
+use crate::search::{compare, score};
+use crate::split::{self, DECISION_FOLDS, HELD_OUT_FOLDS, REPORT_FOLD, in_folds};
+use crate::train::{Progress, Stage, TrainError, TrainOptions, Training};
+use crate::{Dataset, Estimator, FitError};
+
+/// Lets the contenders vote, picks the best, calibrates it, chooses its threshold, and measures it on folds 0 to 2,
+/// here for the first time. `digest` names the records in the card.
+///
+/// # Errors
+///
+/// See [`TrainError`].
+pub fn conclude(
+    training: &Dataset,
+    held_out: &Dataset,
+    digest: Digest,
+    mut contenders: Vec<Contender>,
+    failed: Vec<(Family, FitError)>,
+    options: &TrainOptions,
+    progress: &dyn Progress,
+) -> Result<Training, TrainError> {
+    rank(&mut contenders);
+    if options.families.contains(&Family::SoftVote) {
+        contenders.extend(soft_vote(&contenders, training, options));
+        rank(&mut contenders);
+    }
+    let Some(champion) = contenders.first() else {
+        let (family, source) = failed.into_iter().next().unwrap_or((Family::SoftVote, FitError::NoRows));
+        return Err(TrainError::NoCandidate { family, source });
+    };
+
+    let cross_validation = options.cross_validation(training);
+    let rows = cross_validation.data().rows().iter().zip(&champion.out_of_fold);
+    let out_of_fold: Vec<Scored> = rows.map(|(row, probability)| Scored::new(row, *probability)).collect();
+    let calibration = choose_calibration(&out_of_fold, cross_validation.folds());
+    let calibrated: Vec<Scored> = out_of_fold.iter().map(|s| calibrated(s, &calibration)).collect();
+    let model = Model::new(ModelParts {
+        known_codes: known_codes(training),
+        members: champion.members.clone(),
+        calibration: calibration.clone(),
+        threshold: choose_threshold(&calibrated, options.threshold),
+    })?;
+
+    let data = training.merged(held_out);
+    progress.begin(Stage::Evaluate, 3);
+    let held_out_figures = evaluate_held_out(&model, held_out, options.seed, progress);
+    progress.begin(Stage::RandomSplit, 1);
+    let random_split = random_split(&champion.estimators, &data, options.seed)?;
+    progress.advance();
+    progress.begin(Stage::Importance, 1);
+    let importance = permutation_importance(&model, held_out, options.seed);
+    progress.advance();
+
+    let artifact = Artifact::new(model)?;
+    let card = Card {
+        model: artifact.digest().to_string(),
+        family: champion.family,
+        parameters: champion.parameters(),
+        score_unit: artifact.model().score_unit(),
+        seed: options.seed,
+        data: summary(digest, &data),
+        calibration,
+        threshold: artifact.model().threshold(),
+        threshold_rule: options.threshold.to_string(),
+        candidates: contenders.iter().map(|contender| contender.card(held_out)).collect(),
+        held_out: held_out_figures,
+        random_split,
+        category_counts: category_counts(training),
+        importance,
+    };
+    Ok(Training { artifact, card, failed })
+}
+
+/// The best first. A stable sort by family before: of equals the simpler one stays in front.
+fn rank(contenders: &mut [Contender]) {
+    contenders.sort_by_key(|contender| contender.family);
+    contenders.sort_by(|a, b| compare(&a.cross_validated, &b.cross_validated));
+}
+
+fn evaluate_held_out(model: &Model, data: &Dataset, seed: u64, progress: &dyn Progress) -> HeldOut {
+    let part = |folds| {
+        let scored = score(&in_folds(data, folds), |vector| model.probability(vector));
+        let evaluation = evaluate(&scored, model.threshold(), seed);
+        progress.advance();
+        evaluation
+    };
+    HeldOut {
+        decision: part(DECISION_FOLDS),
+        report: part(REPORT_FOLD..=REPORT_FOLD),
+        all: part(HELD_OUT_FOLDS),
+    }
+}
+
+/// The predecessor's protocol for an estimator, or for a vote of several: rows split at random, so that most
+/// tested vectors were trained on as well.
+///
+/// # Errors
+///
+/// See [`FitError`].
+pub fn random_split(estimators: &[Estimator], data: &Dataset, seed: u64) -> Result<RandomSplit, FitError> {
+    let records: Vec<Record> = data.records().collect();
+    let (train, test) = split::random_70_30(&records, seed);
+    let (train, test) = (Dataset::new(&train), Dataset::new(&test));
+    let members: Result<Vec<_>, _> = estimators.iter().map(|estimator| estimator.fit(&train, seed)).collect();
+    let members = members?;
+    let scored = score(&test, |vector| vote(&members, vector));
+    let ranking = Ranking::new(&scored);
+    let confusion = ranking.confusion(0.5);
+    let legitimate_right = 2.0 * confusion.true_negatives as f64;
+    let errors = (confusion.false_negatives + confusion.false_positives) as f64;
+    let seen = test.filter(|row| train.rows().binary_search_by_key(&row.vector, |seen| seen.vector).is_ok());
+    Ok(RandomSplit {
+        test_rows: test.row_count(),
+        seen_share: rounded(seen.row_count() as f64 / test.row_count() as f64),
+        f1_legitimate: rounded(legitimate_right / (legitimate_right + errors)),
+        figures: round_figures(&ranking.measure(0.5).figures),
+    })
+}
+
+fn known_codes(data: &Dataset) -> [CodeSet; FEATURE_COUNT] {
+    let counts = [Label::Phishing, Label::Legitimate].map(|label| data.code_counts(label));
+    Feature::ALL.map(|feature| {
+        let seen = |code: &Code| counts.iter().any(|counts| counts[feature.index()][*code as usize] > 0);
+        Code::ALL.into_iter().filter(seen).fold(CodeSet::EMPTY, CodeSet::with)
+    })
+}
+
+fn category_counts(data: &Dataset) -> Vec<FeatureCounts> {
+    let [phishing, legitimate] = [Label::Phishing, Label::Legitimate].map(|label| data.code_counts(label));
+    Feature::ALL
+        .into_iter()
+        .map(|feature| FeatureCounts {
+            feature: feature.name().to_owned(),
+            phishing: phishing[feature.index()],
+            legitimate: legitimate[feature.index()],
+        })
+        .collect()
+}
+
+fn summary(digest: Digest, data: &Dataset) -> DataSummary {
+    let missing = |row: &crate::DistinctRow| u64::from(row.vector.missing_count()) * u64::from(row.rows());
+    DataSummary {
+        digest: digest.to_string(),
+        rows: data.row_count(),
+        phishing: data.count(Label::Phishing),
+        legitimate: data.count(Label::Legitimate),
+        distinct_vectors: data.len() as u64,
+        conflicting_vectors: data.conflicts(),
+        missing_cells: data.rows().iter().map(missing).sum(),
+        fold_rows: split::fold_rows(data),
+    }
+}

@@ -1,0 +1,134 @@
+//! One family's part in a training: searching its grid and fitting its best point.
+
+use std::collections::BTreeMap;
+
+use lurelight_model::{Candidate, Family, Figures, Member};
+use serde::{Deserialize, Serialize};
+
+use crate::evaluate::round_figures;
+use crate::metrics::Ranking;
+use crate::search::{fits, score, search};
+use crate::train::{Progress, Stage, TrainOptions};
+use crate::{Dataset, Estimator, FitError, grid};
+
+/// How many of the best contenders vote.
+const VOTERS: usize = 3;
+
+/// A family's best point, fitted on all training folds; or a vote of such.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Contender {
+    /// Its family.
+    pub family: Family,
+    /// The best point; of a vote, one a member.
+    pub estimators: Vec<Estimator>,
+    /// All points that were compared.
+    pub grid: Vec<GridPoint>,
+    /// Means over the folds of the cross-validation at probability one half.
+    pub cross_validated: Figures,
+    /// The probability of every vector that the search saw, by the model that was not fitted on it.
+    pub out_of_fold: Vec<f64>,
+    /// What was fitted, one a member.
+    pub members: Vec<Member>,
+}
+
+/// A point of a grid.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GridPoint {
+    /// Its parameters by name.
+    pub parameters: BTreeMap<String, String>,
+    /// What cross-validation found of it; `None` where it could not be fitted.
+    pub cross_validated: Option<Figures>,
+    /// Why it could not be fitted.
+    pub error: Option<String>,
+}
+
+/// Searches a family's grid on the training folds and fits its best point.
+///
+/// # Errors
+///
+/// See [`FitError`]; [`FitError::NoGrid`] for a vote.
+pub fn contend(
+    family: Family,
+    training: &Dataset,
+    options: &TrainOptions,
+    progress: &dyn Progress,
+) -> Result<Contender, FitError> {
+    let grid = grid(family);
+    if grid.is_empty() {
+        return Err(FitError::NoGrid(family));
+    }
+    let cross_validation = options.cross_validation(training);
+    progress.begin(Stage::Candidate(family), fits(&grid, &cross_validation) as u64 + 1);
+    let found = search(&grid, &cross_validation, options.seed, &|| progress.advance())?;
+    let estimator = grid[found.best];
+    let member = estimator.fit(training, options.seed)?;
+    progress.advance();
+    let cross_validated = found.points.get(found.best).and_then(|point| point.clone().ok());
+    let point = |(estimator, result): (&Estimator, Result<Figures, FitError>)| GridPoint {
+        parameters: estimator.parameters(),
+        error: result.as_ref().err().map(ToString::to_string),
+        cross_validated: result.ok().map(|figures| round_figures(&figures)),
+    };
+    Ok(Contender {
+        family,
+        estimators: vec![estimator],
+        cross_validated: cross_validated.ok_or(FitError::NoRows)?,
+        grid: grid.iter().zip(found.points).map(point).collect(),
+        out_of_fold: found.out_of_fold,
+        members: vec![member],
+    })
+}
+
+/// The vote of the best contenders, which are ordered by rank. `None` where there are fewer than two.
+pub(crate) fn soft_vote(
+    ranked: &[Contender],
+    training: &Dataset,
+    options: &TrainOptions,
+) -> Option<Contender> {
+    let voters = ranked.get(..VOTERS.min(ranked.len())).filter(|voters| voters.len() > 1)?;
+    let cross_validation = options.cross_validation(training);
+    let mean = |place: usize| {
+        voters.iter().filter_map(|voter| voter.out_of_fold.get(place)).sum::<f64>() / voters.len() as f64
+    };
+    let out_of_fold: Vec<f64> = (0..cross_validation.data().len()).map(mean).collect();
+    let cross_validated = cross_validation.measure(&out_of_fold);
+    let mut vote = Contender {
+        family: Family::SoftVote,
+        estimators: voters.iter().flat_map(|voter| voter.estimators.clone()).collect(),
+        grid: Vec::new(),
+        cross_validated,
+        out_of_fold,
+        members: voters.iter().flat_map(|voter| voter.members.clone()).collect(),
+    };
+    let cross_validated = Some(round_figures(&cross_validated));
+    vote.grid = vec![GridPoint { parameters: vote.parameters(), cross_validated, error: None }];
+    Some(vote)
+}
+
+impl Contender {
+    /// The best point's parameters by name; of a vote, the families that vote.
+    #[must_use]
+    pub fn parameters(&self) -> BTreeMap<String, String> {
+        match &self.estimators[..] {
+            [estimator] => estimator.parameters(),
+            members => {
+                let families: Vec<_> = members.iter().map(|member| member.family().as_str()).collect();
+                BTreeMap::from([("members".to_owned(), families.join(", "))])
+            }
+        }
+    }
+
+    /// Its line in the card.
+    #[must_use]
+    pub fn card(&self, held_out: &Dataset) -> Candidate {
+        let probability = |vector| lurelight_model::vote(&self.members, vector);
+        let held_out = Ranking::new(&score(held_out, probability)).measure(0.5).figures;
+        Candidate {
+            family: self.family,
+            parameters: self.parameters(),
+            grid_points: self.grid.len() as u64,
+            cross_validated: round_figures(&self.cross_validated),
+            held_out: round_figures(&held_out),
+        }
+    }
+}
