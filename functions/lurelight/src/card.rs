@@ -30,7 +30,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn no_card(args: &Args, context: &predict::Context) -> Failure {
-    let family = context.model().classifier().family();
+    let family = context.model().family();
     let beside = args.model.as_deref().map(|model| model_file::card_path(model).display().to_string());
     Failure::Model(anyhow::anyhow!(
         "the model is usable ({family}, {}), but {} is absent or describes another model",
@@ -58,7 +58,7 @@ fn text(card: &Card) -> String {
         d.conflicting_vectors,
         d.digest,
         card.seed,
-        calibration(card.calibration),
+        calibration(&card.calibration),
         card.threshold,
         card.threshold_rule,
         candidates(card, None),
@@ -144,13 +144,16 @@ pub fn parameters(parameters: &std::collections::BTreeMap<String, String>) -> St
 }
 
 /// The calibration in one line.
-pub fn calibration(calibration: Calibration) -> String {
+pub fn calibration(calibration: &Calibration) -> String {
     match calibration {
         Calibration::None => {
             "not calibrated: the classifier's own probabilities have the lower log-loss".to_owned()
         }
         Calibration::Platt { slope, intercept } => {
             format!("calibrated by Platt scaling: log-odds x {slope:.3} {intercept:+.3}")
+        }
+        Calibration::Isotonic { points } => {
+            format!("calibrated by isotonic regression through {} points", points.len())
         }
     }
 }

@@ -37,6 +37,9 @@ pub struct Args {
     /// Choose the threshold for the highest recall at this false positive rate, instead of the best F1
     #[arg(long, value_name = "RATE")]
     max_false_positive_rate: Option<f64>,
+    /// Families to try, by name [default: all]; a soft vote gives no reasons, so leave it out to have some
+    #[arg(long, value_name = "FAMILY,…", value_delimiter = ',')]
+    families: Option<Vec<Family>>,
     /// Threads to use [default: one a processor]; the result is the same for any number
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
@@ -70,6 +73,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         threshold: args
             .max_false_positive_rate
             .map_or(ThresholdRule::BestF1, ThresholdRule::MaxFalsePositiveRate),
+        families: args.families.clone().unwrap_or_else(|| Family::ALL.to_vec()),
         ..TrainOptions::default()
     };
     let progress = TrainingProgress::new();
@@ -143,7 +147,7 @@ fn verdict(card: &Card, out: &Path) -> String {
         "The champion is {}, {}.\n\
          It is in {} with {} beside it. To use it: lurelight serve --model {}\n",
         card.family,
-        card::calibration(card.calibration),
+        card::calibration(&card.calibration),
         out.display(),
         model_file::card_path(out).display(),
         out.display(),

@@ -117,7 +117,7 @@ impl Context {
         ModelInfo {
             version: &self.version,
             sha256: self.artifact.digest().to_string(),
-            family: self.model().classifier().family(),
+            family: self.model().family(),
             source: self.source.to_string(),
             threshold: self.model().threshold(),
         }

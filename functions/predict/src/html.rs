@@ -91,7 +91,7 @@ pub(crate) fn result_page(
         notices: scored.notices(),
         shown,
         output_columns: OUTPUT_COLUMNS,
-        unit: context.model().classifier().unit(),
+        unit: context.model().score_unit(),
         rows: scored.rows.first(shown),
     };
     frame.expecting(content.rows.len()).render(&content).0

@@ -64,7 +64,7 @@ struct Next {
 pub fn json_head(context: &Context, threshold: f64, explained: bool) -> io::Result<String> {
     // The base value is the same for every row.
     let explanation = explained.then(|| context.model().explain(FeatureVector::MISSING)).flatten();
-    let unit = context.model().classifier().unit();
+    let unit = context.model().score_unit();
     let explanation = explanation.map(|explanation| Terms { unit, base: explanation.base });
     let mut head = serde_json::to_string(&Head { model: context.info(), threshold, explanation })?;
     head.pop();

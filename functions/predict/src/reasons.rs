@@ -72,7 +72,7 @@ mod tests {
         let all = reasons(model, vector, MOST_REASONS);
         let explanation = model.explain(vector).unwrap();
         let sum: f64 = all.iter().map(|reason| reason.contribution).sum();
-        assert!((explanation.base + sum - model.classifier().raw_score(vector)).abs() < 1e-4);
+        assert!((explanation.base + sum - model.raw_score(vector)).abs() < 1e-4);
         assert!(all.is_sorted_by(|a, b| a.contribution.abs() >= b.contribution.abs()));
         assert_eq!(reasons(model, vector, 3), all[..3]);
         assert!(reasons(model, vector, 0).is_empty());

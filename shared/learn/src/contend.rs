@@ -1,18 +1,19 @@
 //! One family's part in a training: searching its grid and fitting its best point.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use lurelight_model::{Candidate, Family, Figures, Member};
 use serde::{Deserialize, Serialize};
 
 use crate::evaluate::round_figures;
 use crate::metrics::Ranking;
-use crate::search::{fits, score, search};
+use crate::search::{compare, fits, score, search};
 use crate::train::{Progress, Stage, TrainOptions};
 use crate::{Dataset, Estimator, FitError, grid};
 
-/// How many of the best contenders vote.
-const VOTERS: usize = 3;
+/// How many of the best contenders may vote.
+const VOTERS: RangeInclusive<usize> = 2..=3;
 
 /// A family's best point, fitted on all training folds; or a vote of such.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,30 +80,38 @@ pub fn contend(
     })
 }
 
-/// The vote of the best contenders, which are ordered by rank. `None` where there are fewer than two.
+/// The vote of the best two contenders, or of the best three where that one is better. `ranked` has the best first;
+/// `None` where there are fewer than two.
 pub(crate) fn soft_vote(
     ranked: &[Contender],
     training: &Dataset,
     options: &TrainOptions,
 ) -> Option<Contender> {
-    let voters = ranked.get(..VOTERS.min(ranked.len())).filter(|voters| voters.len() > 1)?;
     let cross_validation = options.cross_validation(training);
-    let mean = |place: usize| {
-        voters.iter().filter_map(|voter| voter.out_of_fold.get(place)).sum::<f64>() / voters.len() as f64
-    };
-    let out_of_fold: Vec<f64> = (0..cross_validation.data().len()).map(mean).collect();
-    let cross_validated = cross_validation.measure(&out_of_fold);
-    let mut vote = Contender {
-        family: Family::SoftVote,
-        estimators: voters.iter().flat_map(|voter| voter.estimators.clone()).collect(),
-        grid: Vec::new(),
-        cross_validated,
-        out_of_fold,
-        members: voters.iter().flat_map(|voter| voter.members.clone()).collect(),
-    };
-    let cross_validated = Some(round_figures(&cross_validated));
-    vote.grid = vec![GridPoint { parameters: vote.parameters(), cross_validated, error: None }];
-    Some(vote)
+    let mut grid = Vec::new();
+    let mut best: Option<Contender> = None;
+    for voters in VOTERS.filter_map(|count| ranked.get(..count)) {
+        let mean = |place: usize| {
+            let votes = voters.iter().filter_map(|voter| voter.out_of_fold.get(place));
+            votes.sum::<f64>() / voters.len() as f64
+        };
+        let out_of_fold: Vec<f64> = (0..cross_validation.data().len()).map(mean).collect();
+        let vote = Contender {
+            family: Family::SoftVote,
+            estimators: voters.iter().flat_map(|voter| voter.estimators.clone()).collect(),
+            grid: Vec::new(),
+            cross_validated: cross_validation.measure(&out_of_fold),
+            out_of_fold,
+            members: voters.iter().flat_map(|voter| voter.members.clone()).collect(),
+        };
+        let cross_validated = Some(round_figures(&vote.cross_validated));
+        grid.push(GridPoint { parameters: vote.parameters(), cross_validated, error: None });
+        let ahead = |best: &Contender| compare(&vote.cross_validated, &best.cross_validated).is_lt();
+        if best.as_ref().is_none_or(ahead) {
+            best = Some(vote);
+        }
+    }
+    best.map(|best| Contender { grid, ..best })
 }
 
 impl Contender {

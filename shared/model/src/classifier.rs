@@ -1,6 +1,7 @@
 //! The families of classifiers.
 
 use std::fmt;
+use std::str::FromStr;
 
 use lurelight_schema::FeatureVector;
 use serde::{Deserialize, Serialize};
@@ -180,6 +181,37 @@ impl Family {
     }
 }
 
+impl Family {
+    /// Its name in keys and on the command line.
+    #[must_use]
+    pub const fn slug(self) -> &'static str {
+        match self {
+            Family::LogisticRegression => "logistic-regression",
+            Family::DecisionTree => "decision-tree",
+            Family::LinfaTrees => "linfa-trees",
+            Family::NearestNeighbours => "nearest-neighbours",
+            Family::AdaBoost => "adaboost",
+            Family::RandomForest => "random-forest",
+            Family::GradientBoosting => "gradient-boosting",
+            Family::SoftVote => "soft-vote",
+        }
+    }
+}
+
+/// A name that is no family's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no family; there are {list}", list = Family::ALL.map(Family::slug).join(", "))]
+pub struct UnknownFamily(pub String);
+
+impl FromStr for Family {
+    type Err = UnknownFamily;
+
+    fn from_str(text: &str) -> Result<Family, UnknownFamily> {
+        let named = Family::ALL.into_iter().find(|family| family.slug() == text);
+        named.ok_or_else(|| UnknownFamily(text.to_owned()))
+    }
+}
+
 impl fmt::Display for Family {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
@@ -195,5 +227,19 @@ impl fmt::Display for ScoreUnit {
             ScoreUnit::NeighbourShare => "share of phishing among the nearest rows",
             ScoreUnit::MeanProbability => "mean probability of the members",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_are_known_by_their_names() {
+        for family in Family::ALL {
+            assert_eq!(family.slug().parse(), Ok(family));
+        }
+        let error = "xgboost".parse::<Family>().unwrap_err().to_string();
+        assert!(error.contains("\"xgboost\" is no family; there are logistic-regression, "), "{error}");
     }
 }

@@ -44,7 +44,7 @@ pub use card::{
     Candidate, Card, Confusion, Curve, DataSummary, Estimate, Evaluation, FeatureCounts, FeatureImportance,
     Figures, HeldOut, Metrics, RandomSplit, ReliabilityBin,
 };
-pub use classifier::{Classifier, Family, ScoreUnit};
+pub use classifier::{Classifier, Family, ScoreUnit, UnknownFamily};
 pub use explain::Explanation;
 pub use imputer::{Donors, Imputer, InvalidDonors, MAX_IMPUTER_NEIGHBOURS};
 pub use linear::LogisticRegression;

@@ -36,7 +36,7 @@ impl Home<'_> {
 pub(crate) async fn home(State(context): State<Arc<Context>>, base_path: BasePath) -> Html<String> {
     let content = Home {
         base_path: &base_path,
-        family: context.model().classifier().family().as_str(),
+        family: context.model().family().as_str(),
         version: context.version(),
         source: context.info().source,
         threshold: context.model().threshold(),

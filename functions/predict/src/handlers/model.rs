@@ -59,11 +59,12 @@ impl ModelPage<'_> {
     }
 
     fn calibration(&self, card: &Card) -> String {
-        match card.calibration {
+        match &card.calibration {
             Calibration::None => "none was needed".to_owned(),
             Calibration::Platt { slope, intercept } => {
                 format!("Platt, slope {slope:.3}, intercept {intercept:.3}")
             }
+            Calibration::Isotonic { points } => format!("isotonic, through {} points", points.len()),
         }
     }
 
@@ -120,7 +121,7 @@ pub(crate) async fn model(
             Json(ModelAnswer { model: context.info(), card: context.card() }).into_response()
         }
         Some(_) => {
-            let family = context.model().classifier().family().as_str();
+            let family = context.model().family().as_str();
             let content = ModelPage { info: context.info(), family, card: context.card() };
             Page::new(&base_path, "Model card").section("/models/current").render(&content).into_response()
         }
