@@ -160,14 +160,21 @@ impl<O: Objective, R: Rng> Tree<'_, O, R> {
         best: &mut Option<Best>,
     ) {
         let mut features = Feature::ALL;
-        for drawn in 0..features.len() {
-            if drawn >= count && best.is_some() {
+        let draw = |rng: &mut R, features: &mut [Feature], place: usize| {
+            let other = rng.random_range(place..features.len());
+            features.swap(place, other);
+        };
+        let count = count.min(features.len());
+        (0..count).for_each(|place| draw(self.rng, &mut features, place));
+        for (feature, histogram) in features[..count].iter().zip(histograms_of(samples, &features[..count])) {
+            self.try_feature(*feature, &histogram, ceiling, best);
+        }
+        for place in count..features.len() {
+            if best.is_some() {
                 return;
             }
-            let other = self.rng.random_range(drawn..features.len());
-            features.swap(drawn, other);
-            let feature = features[drawn];
-            self.try_feature(feature, &histogram(samples, feature), ceiling, best);
+            draw(self.rng, &mut features, place);
+            self.try_feature(features[place], &histogram(samples, features[place]), ceiling, best);
         }
     }
 
@@ -224,6 +231,20 @@ fn histograms(samples: &[Sample]) -> [Histogram; Feature::ALL.len()] {
             let cell = &mut histogram[(bits & 3) as usize];
             *cell = *cell + sample.sums;
             bits >>= 2;
+        }
+    }
+    histograms
+}
+
+/// The sums by code of some features, in one pass over the rows.
+fn histograms_of(samples: &[Sample], features: &[Feature]) -> Vec<Histogram> {
+    let shifts: Vec<u32> = features.iter().map(|feature| 2 * feature.index() as u32).collect();
+    let mut histograms = vec![Histogram::default(); features.len()];
+    for sample in samples {
+        let bits = sample.vector.bits();
+        for (histogram, shift) in histograms.iter_mut().zip(&shifts) {
+            let cell = &mut histogram[(bits >> shift & 3) as usize];
+            *cell = *cell + sample.sums;
         }
     }
     histograms
