@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lurelight_model::{
     Artifact, Calibration, Candidate, Card, Classifier, Confusion, Curve, DataSummary, Estimate, Evaluation,
-    Family, Figures, HeldOut, LogisticRegression, Metrics, Model, ModelParts, RandomSplit, ScoreUnit,
+    Family, Figures, HeldOut, LogisticRegression, Member, Metrics, Model, ModelParts, RandomSplit, ScoreUnit,
 };
 use lurelight_schema::{CodeSet, FEATURE_COUNT};
 
@@ -15,11 +15,13 @@ use crate::{EventKind, ModelRegistry, NewEvent, NewVersion, Version};
 pub fn model(number: u64) -> Artifact {
     let model = Model::new(ModelParts {
         known_codes: [CodeSet::ALL; FEATURE_COUNT],
-        imputer: None,
-        classifier: Classifier::LogisticRegression(LogisticRegression {
-            intercept: number as f64,
-            coefficients: [-0.1; FEATURE_COUNT],
-        }),
+        members: vec![Member {
+            imputer: None,
+            classifier: Classifier::LogisticRegression(LogisticRegression {
+                intercept: number as f64,
+                coefficients: [-0.1; FEATURE_COUNT],
+            }),
+        }],
         calibration: Calibration::None,
         threshold: 0.5,
     });
