@@ -4,6 +4,7 @@ mod card;
 mod cli;
 mod failure;
 mod files;
+mod home;
 mod model_file;
 mod output;
 mod predict;
