@@ -3,12 +3,15 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use anyhow::anyhow;
+use lurelight_store::ErrorKind;
+
 /// Why a command did not finish, by what the caller can do about it.
 #[derive(Debug)]
 pub enum Failure {
     /// The rows cannot be used.
     Rows(anyhow::Error),
-    /// The model file cannot be used.
+    /// A model, or what a home keeps, cannot be used.
     Model(anyhow::Error),
     /// Something could not be read, written or started.
     Other(anyhow::Error),
@@ -35,5 +38,27 @@ impl fmt::Display for Failure {
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Failure {
         Failure::Other(error)
+    }
+}
+
+impl From<lurelight_store::Error> for Failure {
+    /// A store's sentence holds what its cause says, so the cause is not said again.
+    fn from(error: lurelight_store::Error) -> Failure {
+        let said = anyhow!("{error}");
+        if error.kind == ErrorKind::Damaged { Failure::Model(said) } else { Failure::Other(said) }
+    }
+}
+
+impl From<lurelight_pipeline::Error> for Failure {
+    fn from(error: lurelight_pipeline::Error) -> Failure {
+        use lurelight_pipeline::Error;
+        match error {
+            Error::Store(error) => error.into(),
+            Error::Damaged { .. } => Failure::Model(anyhow!("{error}")),
+            Error::Empty { .. } | Error::NothingUsable { .. } | Error::OneClass { .. } | Error::Train(_) => {
+                Failure::Rows(anyhow!("{error}"))
+            }
+            other => Failure::Other(anyhow!("{other}")),
+        }
     }
 }

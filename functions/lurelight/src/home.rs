@@ -5,14 +5,17 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use lurelight_pipeline::Stores;
 use lurelight_store::{DirectoryArtifacts, DirectoryRecords};
+
+use crate::failure::Failure;
 
 /// Where everything is kept that outlives a command.
 #[derive(Debug, clap::Args)]
 pub struct Home {
     /// The directory that keeps records, runs, models and the registry
-    #[arg(long, value_name = "DIR", env = "LURELIGHT_HOME", default_value = ".lurelight")]
+    #[arg(long, value_name = "DIR", global = true, env = "LURELIGHT_HOME", default_value = ".lurelight")]
     pub home: PathBuf,
 }
 
@@ -23,5 +26,26 @@ impl Home {
             artifacts: Arc::new(DirectoryArtifacts::open(self.home.join("artifacts"))),
             records: Arc::new(DirectoryRecords::open(self.home.join("records"))),
         }
+    }
+}
+
+/// Waits for what a command does with its stores.
+pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Runtime::new().context("the program cannot start its threads")?.block_on(work)
+}
+
+/// Who runs this program: `user@host`, as far as the system says.
+pub fn actor() -> String {
+    let user = ["USER", "LOGNAME", "USERNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()))
+        .unwrap_or_else(|| "somebody".to_owned());
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .or_else(|| std::env::var("HOSTNAME").or_else(|_| std::env::var("COMPUTERNAME")).ok())
+        .map(|host| host.trim().to_owned());
+    match host.filter(|host| !host.is_empty()) {
+        Some(host) => format!("{user}@{host}"),
+        None => user,
     }
 }
