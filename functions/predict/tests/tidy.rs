@@ -15,12 +15,26 @@ const ROOMS: &[(&str, &str, &[&str])] = &[
     ("shared/schema", "lurelight-schema", &[]),
     ("shared/model", "lurelight-model", &["lurelight-schema"]),
     ("shared/learn", "lurelight-learn", &["lurelight-model", "lurelight-schema"]),
+    ("shared/store", "lurelight-store", &["lurelight-model", "lurelight-schema"]),
+    ("shared/plot", "lurelight-plot", &["lurelight-model", "lurelight-schema"]),
+    (
+        "shared/pipeline",
+        "lurelight-pipeline",
+        &["lurelight-learn", "lurelight-model", "lurelight-plot", "lurelight-schema", "lurelight-store"],
+    ),
     ("shared/web", "lurelight-web", &[]),
     ("shared/runtime", "lurelight-runtime", &["lurelight-web"]),
     (
         "functions/predict",
         "predict",
-        &["lurelight-model", "lurelight-runtime", "lurelight-schema", "lurelight-web"],
+        &[
+            "lurelight-model",
+            "lurelight-plot",
+            "lurelight-runtime",
+            "lurelight-schema",
+            "lurelight-store",
+            "lurelight-web",
+        ],
     ),
     (
         "functions/lurelight",
@@ -28,8 +42,11 @@ const ROOMS: &[(&str, &str, &[&str])] = &[
         &[
             "lurelight-learn",
             "lurelight-model",
+            "lurelight-pipeline",
+            "lurelight-plot",
             "lurelight-runtime",
             "lurelight-schema",
+            "lurelight-store",
             "lurelight-web",
             "predict",
         ],
@@ -40,9 +57,12 @@ const ROOMS: &[(&str, &str, &[&str])] = &[
 const BARRED: &[(&str, &[&str])] = &[
     ("lurelight-schema", &["axum", "hyper", "lambda", "linfa", "tokio"]),
     ("lurelight-model", &["axum", "hyper", "lambda", "linfa", "rand", "tokio"]),
-    ("lurelight-learn", &["axum", "hyper", "lambda", "tokio"]),
-    ("lurelight-web", &["linfa", "ndarray"]),
-    ("lurelight-runtime", &["linfa", "ndarray"]),
+    ("lurelight-learn", &["axum", "hyper", "lambda", "polars", "tokio"]),
+    ("lurelight-store", &["axum", "aws", "hyper", "lambda", "linfa", "mongodb", "polars"]),
+    ("lurelight-plot", &["axum", "hyper", "lambda", "linfa", "polars", "tokio"]),
+    ("lurelight-pipeline", &["axum", "aws", "hyper", "lambda", "mongodb"]),
+    ("lurelight-web", &["linfa", "ndarray", "polars"]),
+    ("lurelight-runtime", &["linfa", "ndarray", "polars"]),
     ("predict", PREDICT_NEVER_LINKS),
 ];
 
