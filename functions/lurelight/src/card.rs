@@ -40,7 +40,7 @@ fn no_card(args: &Args, context: &predict::Context) -> Failure {
 }
 
 /// The card for people.
-fn text(card: &Card) -> String {
+pub fn text(card: &Card) -> String {
     let mut text = String::new();
     let d = &card.data;
     // Writing to a String does not fail.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::failure::Failure;
-use crate::{card, output, predict, sample, schema, serve, train};
+use crate::{card, models, output, predict, sample, schema, serve, train};
 
 /// Tells phishing sites from legitimate ones, by 30 coded features of each site.
 #[derive(Debug, Parser)]
@@ -28,13 +28,14 @@ Exit codes:
   1  failed: something could not be read, written or started
   2  wrong usage
   3  the rows cannot be used: no usable row, columns absent, too few rows to train on
-  4  the model file cannot be used";
+  4  a model cannot be used, or what a home keeps is damaged";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     Train(train::Args),
     Predict(predict::Args),
     Serve(serve::Args),
+    Models(models::Args),
     Schema(schema::Args),
     Sample(sample::Args),
     Card(card::Args),
@@ -46,6 +47,7 @@ pub fn run() -> ExitCode {
         Command::Train(args) => train::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Serve(args) => serve::run(args),
+        Command::Models(args) => models::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Sample(args) => sample::run(&args),
         Command::Card(args) => card::run(&args),

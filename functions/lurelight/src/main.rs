@@ -5,7 +5,9 @@ mod cli;
 mod failure;
 mod files;
 mod home;
+mod layout;
 mod model_file;
+mod models;
 mod output;
 mod predict;
 mod progress;
@@ -14,6 +16,7 @@ mod schema;
 mod serve;
 mod train;
 mod verdicts;
+mod wording;
 
 use std::process::ExitCode;
 
