@@ -87,7 +87,7 @@ impl Estimator {
             (None, data)
         };
         let classifier = match self {
-            Estimator::LogisticRegression(params) => params.check()?.fit(data, seed)?,
+            Estimator::LogisticRegression(params) => params.check()?.fit(data)?,
             Estimator::LinfaTrees(params) => params.check()?.fit(data, seed)?,
             Estimator::NearestNeighbours(params) => params.check()?.fit(data, seed)?,
             Estimator::DecisionTree(params) => params.check()?.fit(data, seed)?,
