@@ -16,13 +16,19 @@ fn quick() -> TrainOptions {
     TrainOptions { families, ..TrainOptions::default() }
 }
 
+/// Every family but boosting, whose 120 points take longer than all others together.
+fn swift() -> TrainOptions {
+    let families = Family::ALL.into_iter().filter(|family| *family != Family::GradientBoosting);
+    TrainOptions { families: families.collect(), ..TrainOptions::default() }
+}
+
 fn refusal(records: &[Record], options: &TrainOptions) -> String {
     train(records, options, &()).unwrap_err().to_string()
 }
 
 #[test]
 fn every_family_is_tried_and_the_card_tells_of_it() {
-    let Training { artifact, card, failed } = train(&rows(2_000), &TrainOptions::default(), &()).unwrap();
+    let Training { artifact, card, failed } = train(&rows(1_000), &TrainOptions::default(), &()).unwrap();
     assert!(failed.is_empty());
     let mut families: Vec<Family> = card.candidates.iter().map(|candidate| candidate.family).collect();
     assert_eq!(families[0], card.family);
@@ -73,7 +79,8 @@ fn a_constant_column_and_contradicting_labels_do_no_harm() {
         Record { label, ..record }
     });
     records.extend(turned.collect::<Vec<_>>());
-    let card = train(&records, &TrainOptions::default(), &()).unwrap().card;
+    let card = train(&records, &swift(), &()).unwrap().card;
+    assert_eq!(card.candidates.len(), swift().families.len());
     assert!(card.data.conflicting_vectors > 0);
     assert_eq!(card.data.missing_cells, 1_800);
     let constant = card.importance.iter().find(|i| i.feature == "Prefix_Suffix").unwrap();
@@ -87,8 +94,10 @@ fn holes_are_stood_by_every_family() {
         let feature = Feature::ALL[i % 30];
         record.vector = record.vector.with(feature, Code::Missing);
     }
-    let training = train(&records, &TrainOptions::default(), &()).unwrap();
-    assert_eq!(training.card.candidates.len(), Family::ALL.len());
+    let training = train(&records, &swift(), &()).unwrap();
+    assert_eq!(training.card.candidates.len(), swift().families.len());
+    let options = TrainOptions { families: vec![Family::GradientBoosting], ..quick() };
+    assert!(train(&records[..600], &options, &()).is_ok());
     assert_eq!(training.card.data.missing_cells, 2_000);
     let hollow = lurelight_schema::FeatureVector::MISSING;
     let probability = training.artifact.model().probability(hollow);
