@@ -75,8 +75,8 @@ def families(seed, quick):
     yield "decision_tree", DecisionTreeClassifier(random_state=seed), criteria
     yield "random_forest", RandomForestClassifier(random_state=seed), {"n_estimators": [8, 16, 32, 128, 256]}
     rates = {"learning_rate": [0.1, 0.01, 0.001], "n_estimators": SIZES}
-    yield "ada_boost", AdaBoostClassifier(random_state=seed), rates
-    yield "k_nearest_neighbours", KNeighborsClassifier(), {}
+    yield "adaboost", AdaBoostClassifier(random_state=seed), rates
+    yield "nearest_neighbours", KNeighborsClassifier(), {}
     yield "gradient_boosting", GradientBoostingClassifier(random_state=seed), {}
     if not quick:
         yield FULL, GradientBoostingClassifier(random_state=seed), BOOSTING_GRID

@@ -11,6 +11,7 @@ mod models;
 mod output;
 mod predict;
 mod progress;
+mod protocol;
 mod sample;
 mod schema;
 mod serve;

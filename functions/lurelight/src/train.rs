@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::failure::Failure;
 use crate::files::{self, Aside};
 use crate::progress::TrainingProgress;
+use crate::protocol::{self, Protocol};
 use crate::{card, model_file, output};
 
 /// Train on labelled rows: tune every family, choose the best, measure it, write it.
@@ -43,6 +44,9 @@ pub struct Args {
     /// Threads to use [default: one a processor]; the result is the same for any number
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
+    /// Follow another protocol than the product's own, for comparison; writes no model
+    #[arg(long, value_enum, conflicts_with_all = ["out", "cv_folds", "max_false_positive_rate", "families"])]
+    protocol: Option<Protocol>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -50,6 +54,11 @@ pub struct Args {
 
 /// Trains and writes the model.
 pub fn run(args: &Args) -> Result<(), Failure> {
+    if let Some(protocol) = args.protocol {
+        start_threads(args.threads)?;
+        let (records, _) = read_all(&args.files)?;
+        return protocol::run(protocol, &records, &args.files, args.seed, args.json);
+    }
     // Known before the work is done: whether its result can be written.
     if args.out.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
         let name = args.out.display();
@@ -60,12 +69,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     // Both are tried and dropped, so that a training that is stopped leaves nothing beside them.
     let card_path = model_file::card_path(&args.out);
     drop((Aside::new(&args.out)?, Aside::new(&card_path)?));
-    if let Some(threads) = args.threads {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads.into())
-            .build_global()
-            .context("the threads cannot be started")?;
-    }
+    start_threads(args.threads)?;
     let (records, reports) = read_all(&args.files)?;
     let options = TrainOptions {
         seed: args.seed,
@@ -100,6 +104,12 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         text(&training, &seconds, args)
     };
     Ok(output::print(&text)?)
+}
+
+fn start_threads(count: Option<u16>) -> anyhow::Result<()> {
+    let Some(count) = count else { return Ok(()) };
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(count.into());
+    threads.build_global().context("the threads cannot be started")
 }
 
 fn write(mut file: Aside, bytes: &[u8]) -> anyhow::Result<()> {

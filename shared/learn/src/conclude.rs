@@ -10,6 +10,7 @@ use crate::contend::{Contender, soft_vote};
 use crate::evaluate::{evaluate, round_figures, rounded};
 use crate::importance::permutation_importance;
 use crate::metrics::{Ranking, Scored};
+use crate::predecessor::f1_legitimate;
 use crate::search::{compare, score};
 use crate::split::{self, DECISION_FOLDS, HELD_OUT_FOLDS, REPORT_FOLD, in_folds};
 use crate::train::{Progress, Stage, TrainError, TrainOptions, Training};
@@ -116,14 +117,11 @@ pub fn random_split(estimators: &[Estimator], data: &Dataset, seed: u64) -> Resu
     let members = members?;
     let scored = score(&test, |vector| vote(&members, vector));
     let ranking = Ranking::new(&scored);
-    let confusion = ranking.confusion(0.5);
-    let legitimate_right = 2.0 * confusion.true_negatives as f64;
-    let errors = (confusion.false_negatives + confusion.false_positives) as f64;
     let seen = test.filter(|row| train.rows().binary_search_by_key(&row.vector, |seen| seen.vector).is_ok());
     Ok(RandomSplit {
         test_rows: test.row_count(),
         seen_share: rounded(seen.row_count() as f64 / test.row_count() as f64),
-        f1_legitimate: rounded(legitimate_right / (legitimate_right + errors)),
+        f1_legitimate: rounded(f1_legitimate(&ranking)),
         figures: round_figures(&ranking.measure(0.5).figures),
     })
 }

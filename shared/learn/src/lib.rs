@@ -34,6 +34,7 @@ pub mod evaluate;
 pub mod importance;
 pub mod impute;
 pub mod metrics;
+pub mod predecessor;
 pub mod search;
 pub mod split;
 pub mod synthetic;

@@ -34,10 +34,10 @@ pub struct Found {
 }
 
 /// Points of a grid that differ in nothing but their number of trees.
-struct Ladder {
-    longest: Estimator,
+pub(crate) struct Ladder {
+    pub(crate) longest: Estimator,
     /// Numbers of trees, rising, each with the place of its point in the grid.
-    steps: Vec<(usize, usize)>,
+    pub(crate) steps: Vec<(usize, usize)>,
 }
 
 /// What cross-validation found of a ladder: figures by step, and the best step's scores.
@@ -180,7 +180,7 @@ pub fn search(
     }
 }
 
-fn ladders(grid: &[Estimator]) -> Vec<Ladder> {
+pub(crate) fn ladders(grid: &[Estimator]) -> Vec<Ladder> {
     let mut ladders: Vec<Ladder> = Vec::new();
     for (place, estimator) in grid.iter().enumerate() {
         let count = estimator.n_estimators().unwrap_or(1);
@@ -201,7 +201,7 @@ fn ladders(grid: &[Estimator]) -> Vec<Ladder> {
 
 /// For each number of trees, the probability of every vector of `data` by so many of the first trees. A
 /// classifier that is no ensemble answers the same for each.
-fn staged(member: &Member, data: &Dataset, counts: &[usize]) -> Vec<Vec<f64>> {
+pub(crate) fn staged(member: &Member, data: &Dataset, counts: &[usize]) -> Vec<Vec<f64>> {
     let mut probabilities: Vec<Vec<f64>> = counts.iter().map(|_| Vec::with_capacity(data.len())).collect();
     let mut put = |scores: &mut dyn FnMut(usize) -> f64| {
         for (step, count) in probabilities.iter_mut().zip(counts) {

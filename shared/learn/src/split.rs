@@ -79,10 +79,18 @@ pub fn grouped_stratified(data: &Dataset, k: usize, seed: u64) -> Vec<usize> {
 /// vectors stand on both sides.
 #[must_use]
 pub fn random_70_30(records: &[Record], seed: u64) -> (Vec<Record>, Vec<Record>) {
-    let mut shuffled = records.to_vec();
-    shuffle(&mut shuffled, &mut stream(seed, &[0x3730_3330]));
-    let test = shuffled.split_off(shuffled.len() - (shuffled.len() * 3).div_ceil(10));
-    (shuffled, test)
+    let (train, test) = random_70_30_places(records.len(), seed);
+    let of = |places: Vec<usize>| places.into_iter().map(|place| records[place]).collect();
+    (of(train), of(test))
+}
+
+/// The places of the records that [`random_70_30`] puts on either side.
+#[must_use]
+pub fn random_70_30_places(count: usize, seed: u64) -> (Vec<usize>, Vec<usize>) {
+    let mut places: Vec<usize> = (0..count).collect();
+    shuffle(&mut places, &mut stream(seed, &[0x3730_3330]));
+    let test = places.split_off(count - (count * 3).div_ceil(10));
+    (places, test)
 }
 
 #[cfg(test)]
