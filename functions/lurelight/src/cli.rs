@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::failure::Failure;
-use crate::{card, models, output, predict, sample, schema, serve, train};
+use crate::{card, models, output, predict, runs, sample, schema, serve, train};
 
 /// Tells phishing sites from legitimate ones, by 30 coded features of each site.
 #[derive(Debug, Parser)]
@@ -35,6 +35,7 @@ enum Command {
     Train(train::Args),
     Predict(predict::Args),
     Serve(serve::Args),
+    Runs(runs::Args),
     Models(models::Args),
     Schema(schema::Args),
     Sample(sample::Args),
@@ -47,6 +48,7 @@ pub fn run() -> ExitCode {
         Command::Train(args) => train::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Serve(args) => serve::run(args),
+        Command::Runs(args) => runs::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Sample(args) => sample::run(&args),

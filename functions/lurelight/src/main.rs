@@ -12,6 +12,7 @@ mod output;
 mod predict;
 mod progress;
 mod protocol;
+mod runs;
 mod sample;
 mod schema;
 mod serve;

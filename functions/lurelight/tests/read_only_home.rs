@@ -19,6 +19,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_lurelight");
 const SCRIPT: &str = r#"
     mount --bind "$LURELIGHT_HOME" "$LURELIGHT_HOME" && mount -o remount,ro,bind "$LURELIGHT_HOME" || exit 77
     "$0" models list > list.txt || exit 78
+    "$0" runs > runs.txt || exit 80
     "$0" models verify > verify.txt || exit 79
     "$0" models roll-back
 "#;

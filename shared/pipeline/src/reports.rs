@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use lurelight_learn::Dataset;
 use lurelight_schema::Record;
 use lurelight_store::RunId;
+use serde::Serialize;
 
 use crate::drift::DriftReport;
 use crate::evaluate::EvaluateReport;
@@ -19,7 +20,7 @@ use crate::{Error, Stage, Stores, snapshot};
 const RUNS: &str = "runs/";
 
 /// The reports of a run, as far as it got.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RunReports {
     /// The run.
     pub run: RunId,
