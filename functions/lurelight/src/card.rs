@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use lurelight_model::{Calibration, Candidate, Card, Estimate, Evaluation, Figures};
 
 use crate::failure::Failure;
+use crate::layout::{self, number, word};
 use crate::{model_file, output, serve};
 
 /// Show what a model is, what it was made of and how good it is.
@@ -125,8 +126,14 @@ pub fn held_out(card: &Card) -> String {
         row("false positives", &|part| part.confusion.false_positives.to_string()),
         row("false negatives", &|part| part.confusion.false_negatives.to_string()),
     ];
-    let header = ["champion", "folds 0 and 1, deciding", "fold 2, reported", "folds 0 to 2"];
-    output::table(&header, &rows)
+    // The narrow terminal goes without what decides nothing.
+    let columns = [
+        word("champion"),
+        number("folds 0 and 1, deciding"),
+        number("fold 2, reported").spare(1),
+        number("folds 0 to 2"),
+    ];
+    layout::table(&columns, &rows, layout::terminal_width()).0
         + &format!(
             "At the threshold {}, calibrated; in brackets 95 % intervals over distinct vectors. A perfect model's\n\
              calibration error stays below the value given in 95 of 100 samples.\n",

@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::anyhow;
 use lurelight_learn::evaluate::{Comparison, compare};
-use lurelight_model::{Artifact, Card, Estimate, Figures, Metrics};
+use lurelight_model::{Artifact, Calibration, Card, Estimate, Figures, Metrics};
 use lurelight_pipeline::reports;
 use lurelight_store::{ErrorKind, RunId, Version};
 use serde::Serialize;
 
 use super::{Registered, model_of};
-use crate::card;
 use crate::failure::Failure;
 use crate::layout::{self, number, word};
 use crate::wording::{count, count_difference, difference, estimate, figure, short};
@@ -94,17 +93,26 @@ async fn side(all: &Registered<'_>, number: u64) -> Result<Side, Failure> {
 /// What was chosen or set, by name.
 fn choices(card: &Card) -> BTreeMap<String, String> {
     let mut choices = card.parameters.clone();
-    choices.insert("calibration".to_owned(), card::calibration(&card.calibration));
-    choices.insert("threshold".to_owned(), format!("{}: {}", card.threshold, card.threshold_rule));
+    choices.insert("calibration".to_owned(), calibration(&card.calibration));
+    choices.insert("threshold".to_owned(), card.threshold.to_string());
+    choices.insert("threshold rule".to_owned(), card.threshold_rule.clone());
     choices.insert("seed".to_owned(), card.seed.to_string());
     choices.insert("family".to_owned(), card.family.to_string());
     choices
 }
 
+fn calibration(calibration: &Calibration) -> String {
+    match calibration {
+        Calibration::None => "none".to_owned(),
+        Calibration::Platt { slope, intercept } => format!("Platt, log-odds x {slope:.3} {intercept:+.3}"),
+        Calibration::Isotonic { points } => format!("isotonic, {} points", points.len()),
+    }
+}
+
 fn parameters(a: &Card, b: &Card) -> Vec<Changed<String>> {
     let (a, b) = (choices(a), choices(b));
     // What is said of every model first.
-    let general = ["family", "seed", "threshold", "calibration"];
+    let general = ["family", "seed", "threshold", "threshold rule", "calibration"];
     let own = a.keys().chain(b.keys()).map(String::as_str).filter(|name| !general.contains(name));
     let own: BTreeSet<&str> = own.collect();
     let changed =
