@@ -7,16 +7,22 @@ use anyhow::Context as _;
 use lurelight_model::{Calibration, Candidate, Card, Estimate, Evaluation, Figures};
 
 use crate::failure::Failure;
+use crate::home::Home;
 use crate::layout::{self, number, word};
-use crate::{model_file, output, serve};
+use crate::{chosen, model_file, output};
 
 /// Show what a model is, what it was made of and how good it is.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The model; its card lies beside it (card.json beside model.lure, NAME.card.json beside NAME.lure)
-    /// [default: the model compiled into this program]
+    /// [default: the home's champion, or where there is none the model compiled in]
     #[arg(value_name = "MODEL")]
     model: Option<PathBuf>,
+    /// Show the registry's version of this number
+    #[arg(long, value_name = "NUMBER", conflicts_with = "model")]
+    model_version: Option<u64>,
+    #[command(flatten)]
+    home: Home,
     /// Print the card as JSON
     #[arg(long)]
     json: bool,
@@ -24,9 +30,13 @@ pub struct Args {
 
 /// Prints the card.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let context = serve::context(args.model.clone())?;
+    let context = chosen::load(args.model.as_deref(), args.model_version, &args.home)?;
     let card = context.card().ok_or_else(|| no_card(args, &context))?;
-    let text = if args.json { card.to_json().context("the card cannot be written")? } else { text(card) };
+    let text = if args.json {
+        card.to_json().context("the card cannot be written")?
+    } else {
+        format!("Source       {}\n{}", context.source(), text(card))
+    };
     Ok(output::print(&text)?)
 }
 

@@ -1,7 +1,5 @@
 //! The directory in which this machine keeps records, runs, models and the registry.
 
-#![allow(dead_code, reason = "its commands come next")]
-
 use std::path::PathBuf;
 use std::sync::Arc;
 

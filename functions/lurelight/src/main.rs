@@ -1,6 +1,7 @@
 //! The command line of Lurelight.
 
 mod card;
+mod chosen;
 mod cli;
 mod failure;
 mod files;

@@ -8,10 +8,11 @@ use lurelight_model::Model;
 use lurelight_schema::read::{LabelUse, Limits, ReadError, ReadOptions, Reader, Report, Role};
 use predict::{Context, Counts, Error};
 
+use crate::chosen::Choice;
 use crate::failure::Failure;
 use crate::files::{self, Aside, Input};
 use crate::verdicts::{CsvVerdicts, JsonVerdicts, Reasons, Verdict, Verdicts};
-use crate::{output, serve};
+use crate::{chosen, output};
 
 /// Judge the rows of a file: is the site legitimate, or is it phishing?
 ///
@@ -36,9 +37,8 @@ pub struct Args {
     /// Where the verdicts go [default: standard output]; written aside, and there only when it is whole
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// The model that judges [default: the one compiled into this program]
-    #[arg(long, value_name = "FILE")]
-    model: Option<PathBuf>,
+    #[command(flatten)]
+    choice: Choice,
     /// The probability from which a row is called phishing, between 0 and 1 [default: the model's own]
     #[arg(long, value_name = "PROBABILITY", value_parser = probability)]
     threshold: Option<f64>,
@@ -66,7 +66,8 @@ fn probability(text: &str) -> Result<f64, String> {
 
 /// Judges and writes.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let context = serve::context(args.model.clone())?;
+    let Choice { model, model_version, home } = &args.choice;
+    let context = chosen::load(model.as_deref(), *model_version, home)?;
     match &args.out {
         None => {
             let mut stdout = BufWriter::with_capacity(1 << 16, io::stdout().lock());
@@ -130,7 +131,7 @@ fn stream(args: &Args, context: &Context, input: Input, verdicts: &mut impl Verd
     let older = reader.columns().iter().filter(|column| column.role == Role::PreviousPrediction);
     let replaced: Vec<String> = older.map(|column| column.name.clone()).collect();
     let mut counts = Counts::default();
-    let mut reasons = Reasons::new(context, args.explain);
+    let mut reasons = Reasons::new(context, explain(args, context));
     while let Some(row) = reader.next_row()? {
         let probability = context.probability(row.vector);
         let label = Model::label_at(probability, threshold);
@@ -138,7 +139,11 @@ fn stream(args: &Args, context: &Context, input: Input, verdicts: &mut impl Verd
         verdicts.row(&row, Verdict { label, probability, reasons: reasons.of(row.vector) })?;
     }
     let report = reader.finish()?;
-    verdicts.end(&counts, &report, predict::notices(&report, &replaced))?;
+    let mut notices = predict::notices(&report, &replaced);
+    let no_reasons = (args.explain > 0 && !context.model().explains())
+        .then(|| predict::no_reasons(context.model().family(), report.used));
+    notices.extend(no_reasons.clone());
+    verdicts.end(&counts, &report, notices)?;
     input.bar.finish_and_clear();
     if !replaced.is_empty() {
         output::say(&format!(
@@ -146,8 +151,18 @@ fn stream(args: &Args, context: &Context, input: Input, verdicts: &mut impl Verd
             files::name(&args.file)
         ));
     }
+    if let Some(notice) = no_reasons {
+        output::say(&format!("{}: warning: {}", files::name(&args.file), notice.message));
+    }
     say(&args.file, context, threshold, &counts, &report);
     Ok(())
+}
+
+/// The reasons that each row gets. Where the model has none to give, a CSV has an empty column all the same: its
+/// columns are those that were asked for, whichever model judges.
+fn explain(args: &Args, context: &Context) -> u8 {
+    let json = args.json || matches!(args.format, Format::Json);
+    if json && !context.model().explains() { 0 } else { args.explain }
 }
 
 /// Files have no limit but the disk's; what one row or one JSON text may take in memory stays bounded.
@@ -168,15 +183,17 @@ fn say(path: &Path, context: &Context, threshold: f64, counts: &Counts, report: 
         String::new()
     };
     output::say(&format!(
-        "{}: {phishing} phishing, {legitimate} legitimate by model {} at threshold {threshold}{agreement}",
+        "{}: {phishing} phishing, {legitimate} legitimate by model {} ({}) at threshold {threshold}{agreement}",
         files::name(path),
         context.version(),
+        context.source(),
     ));
 }
 
 /// Judges into a page, which is made in memory.
 fn page(args: &Args, context: &Context, input: Input, out: &mut dyn Write) -> Result<(), Stopped> {
     let name = args.file.file_name().map(|name| name.to_string_lossy().into_owned());
+    let input_bar = input.bar;
     let bytes: Box<dyn Read> = Box::new(input.bytes);
     match predict::report_page(
         context,
@@ -186,7 +203,13 @@ fn page(args: &Args, context: &Context, input: Input, out: &mut dyn Write) -> Re
         args.threshold,
         args.explain.into(),
     ) {
-        Ok(page) => Ok(out.write_all(page.as_bytes())?),
+        Ok(page) => {
+            out.write_all(page.as_bytes())?;
+            input_bar.finish_and_clear();
+            let (name, version) = (files::name(&args.file), context.version());
+            output::say(&format!("{name}: judged by model {version} ({})", context.source()));
+            Ok(())
+        }
         Err(Error::Read(error)) => Err(Stopped::Read(error)),
         Err(error) => Err(Stopped::Write(io::Error::other(error))),
     }

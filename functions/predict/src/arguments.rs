@@ -1,15 +1,21 @@
-//! The command line of `predict`: one address and a help that teaches.
+//! The command line of `predict`: an address, a home, and a help that teaches.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use lurelight_runtime::config::parse_address;
 
 /// What was asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// Serve, on this address if one was named.
-    Serve(Option<SocketAddr>),
+    /// Serve.
+    Serve {
+        /// Where to listen, if that was named.
+        address: Option<SocketAddr>,
+        /// The directory with the registry, if that was named.
+        home: Option<PathBuf>,
+    },
     /// Say what this program does.
     Help,
     /// Say which version it is.
@@ -23,7 +29,7 @@ pub(crate) enum Command {
 pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, String> {
     use lexopt::Arg::{Long, Short};
     let mut parser = lexopt::Parser::from_args(arguments);
-    let mut address = None;
+    let (mut address, mut home) = (None, None);
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
         match argument {
             Short('h') | Long("help") => return Ok(Command::Help),
@@ -33,26 +39,43 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command
                 let parsed = parse_address("--address", &value.to_string_lossy());
                 address = Some(parsed.map_err(|error| error.to_string())?);
             }
+            Long("home") => {
+                let value = parser.value().map_err(|error| error.to_string())?;
+                if value.is_empty() {
+                    return Err("--home is \"\": a directory".to_owned());
+                }
+                home = Some(value.into());
+            }
             other => return Err(other.unexpected().to_string()),
         }
     }
-    Ok(Command::Serve(address))
+    Ok(Command::Serve { address, home })
 }
 
 pub(crate) const HELP: &str = "\
-Serves Lurelight's page and prediction API with the model that is compiled in.
+Serves Lurelight's page and prediction API. The champion of the home's registry answers, a new
+one without a restart; the model that is compiled in answers while there is none, and where none
+can be loaded. Every answer says which model it is from.
 
-Usage: predict [--address ADDRESS]
-       cargo run --release -- [--address ADDRESS]
+Usage: predict [--address ADDRESS] [--home DIR]
+       cargo run --release -- [--address ADDRESS] [--home DIR]
 
 Options:
   -a, --address ADDRESS  where to listen: 127.0.0.1:9001, 0.0.0.0:80, :9001, or a port
                          alone; port 0 takes any free one [default: 127.0.0.1:9000]
+      --home DIR         the directory whose registry names the champion
+                         [default: .lurelight, if it is there and this is not Lambda]
   -V, --version          print the version
   -h, --help             print this help
 
 Environment:
   LURELIGHT_ADDRESS            the same as --address, which wins
+  LURELIGHT_HOME               the same as --home, which wins
+  LURELIGHT_CHAMPION_SECONDS   how often to look for a new champion, beside a request;
+                               0 for each request [default: 5]
+  LURELIGHT_CHAMPION_WAIT_MILLISECONDS
+                               how long a request waits for that look; the last good model
+                               answers where it takes longer [default: 200]
   LURELIGHT_BASE_PATH          path in front of every link, behind a proxy: /lurelight
   LURELIGHT_BODY_LIMIT_BYTES   most bytes of one upload [default: 67108864]
   LURELIGHT_BODY_IDLE_SECONDS  longest pause in an upload [default: 10]
@@ -82,9 +105,14 @@ mod tests {
 
     #[test]
     fn arguments_are_read() {
-        assert_eq!(read(&[]), Ok(Command::Serve(None)));
-        assert_eq!(read(&["-a", "9001"]), Ok(Command::Serve(Some(([127, 0, 0, 1], 9001).into()))));
-        assert_eq!(read(&["--address=0.0.0.0:80"]), Ok(Command::Serve(Some(([0, 0, 0, 0], 80).into()))));
+        let serve = |address: Option<([u8; 4], u16)>, home: Option<&str>| {
+            Ok(Command::Serve { address: address.map(SocketAddr::from), home: home.map(PathBuf::from) })
+        };
+        assert_eq!(read(&[]), serve(None, None));
+        assert_eq!(read(&["-a", "9001"]), serve(Some(([127, 0, 0, 1], 9001)), None));
+        assert_eq!(read(&["--address=0.0.0.0:80"]), serve(Some(([0, 0, 0, 0], 80)), None));
+        assert_eq!(read(&["--home", "there"]), serve(None, Some("there")));
+        assert!(read(&["--home="]).unwrap_err().contains("a directory"));
         assert_eq!(read(&["--help"]), Ok(Command::Help));
         assert!(read(&["--address", "there"]).unwrap_err().contains("\"there\""));
         assert!(read(&["--port", "1"]).unwrap_err().contains("--port"));

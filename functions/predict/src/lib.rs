@@ -5,7 +5,7 @@
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let context = predict::Context::compiled_in()?;
-//! predict::serve(context, lurelight_runtime::Config::from_env()?).await?;
+//! predict::serve(predict::Serving::fixed(context), lurelight_runtime::Config::from_env()?).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -20,10 +20,9 @@ mod json;
 mod reasons;
 mod render;
 mod score;
+mod serving;
 mod start;
 mod upload;
-
-use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -35,16 +34,17 @@ pub use html::report_page;
 pub use json::{json_head, json_tail};
 pub use reasons::{MOST_REASONS, Reason, in_one_line, reasons};
 pub use render::csv_field;
-pub use score::{Notice, Scored, notices, score};
+pub use score::{Notice, Scored, no_reasons, notices, score};
+pub use serving::{Serving, Timing};
 pub use start::{run, serve};
 
 /// All routes of this function, without the edge around them: [`lurelight_runtime::serve`] adds it.
-pub fn router(context: Arc<Context>) -> Router {
+pub fn router(serving: Serving) -> Router {
     Router::new()
         .route("/", get(handlers::home))
         .route("/predict", post(handlers::predict).get(handlers::predict_form))
         .route("/sample.csv", get(handlers::sample))
         .route("/healthz", get(handlers::health))
         .route("/models/current", get(handlers::model))
-        .with_state(context)
+        .with_state(serving)
 }

@@ -23,8 +23,8 @@ pub struct Reason {
     pub contribution: f64,
 }
 
-/// The `count` strongest reasons for a row's score, whichever way they point. None where the classifier cannot
-/// be explained exactly, or where no feature moves its score.
+/// The `count` strongest reasons for a row's score, whichever way they point. None where the model cannot be
+/// explained exactly ([`Model::explains`]), or where no feature moves its score.
 #[must_use]
 pub fn reasons(model: &Model, vector: FeatureVector, count: usize) -> Vec<Reason> {
     let Some(explanation) = model.explain(vector) else { return Vec::new() };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
 
-use lurelight_model::Model;
+use lurelight_model::{Family, Model};
 use lurelight_schema::read::{Format, LabelUse, Limits, ReadOptions, Reader, Report, Role};
 use lurelight_schema::{FeatureVector, Label};
 use serde::Serialize;
@@ -27,8 +27,11 @@ pub struct Scored {
     pub report: Report,
     /// Usable rows that were counted but not written down, before those that were.
     pub skipped: usize,
-    /// Reasons that were wanted for each row.
+    /// Reasons that each row gets, or has an empty column for.
     pub explain: usize,
+    family: Family,
+    /// Whether reasons were wanted that the model cannot give.
+    unanswerable: bool,
     explained: u64,
     unexplained: u64,
     pub(crate) rows: Rows,
@@ -71,6 +74,10 @@ pub struct Task {
 /// [`Error::Read`] where the input cannot be used at all; single bad rows are reported in [`Scored::report`].
 pub fn score(context: &Context, input: impl Read, task: Task) -> Result<Scored, Error> {
     let threshold = task.threshold.unwrap_or(context.model().threshold());
+    let explains = context.model().explains();
+    // A CSV has the columns that were asked for, whichever model judges.
+    let column = explains || matches!(task.rows, RowFormat::Csv { .. });
+    let explain = if column { task.explain } else { 0 };
     let mut reader = Reader::new(input, task.format, read_options(context))?;
     let kept: Vec<bool> =
         reader.columns().iter().map(|column| column.role != Role::PreviousPrediction).collect();
@@ -86,7 +93,9 @@ pub fn score(context: &Context, input: impl Read, task: Task) -> Result<Scored, 
         counts: Counts::default(),
         report: Report::default(),
         skipped: 0,
-        explain: task.explain,
+        explain,
+        family: context.model().family(),
+        unanswerable: task.explain > 0 && !explains,
         explained: 0,
         unexplained: 0,
         rows: Rows::new(task.rows),
@@ -102,10 +111,10 @@ pub fn score(context: &Context, input: impl Read, task: Task) -> Result<Scored, 
         let Judged { label, frame, left_out } = verdicts.of(row.vector, || {
             let probability = context.probability(row.vector);
             let label = Model::label_at(probability, threshold);
-            let left_out = task.explain > 0 && scored.explained == MOST_EXPLAINED;
-            let count = if left_out { 0 } else { task.explain };
-            scored.explained += u64::from(count > 0);
-            let reasons = (task.explain > 0).then(|| reasons(context.model(), row.vector, count));
+            let left_out = explains && explain > 0 && scored.explained == MOST_EXPLAINED;
+            let count = if left_out { 0 } else { explain };
+            scored.explained += u64::from(explains && count > 0);
+            let reasons = (explain > 0).then(|| reasons(context.model(), row.vector, count));
             Judged { label, frame: scored.rows.frame(label, probability, reasons.as_deref()), left_out }
         });
         scored.counts.add(*label, row.label);
@@ -172,6 +181,9 @@ impl Scored {
     /// What a client should know about the input and the answer.
     pub(crate) fn notices(&self) -> Vec<Notice> {
         let mut notices = notices(&self.report, &self.replaced);
+        if self.unanswerable {
+            notices.push(no_reasons(self.family, self.report.used));
+        }
         if self.unexplained > 0 {
             notices.push(Notice {
                 kind: "reasons_left_out".to_owned(),
@@ -183,6 +195,20 @@ impl Scored {
             });
         }
         notices
+    }
+}
+
+/// Says that reasons were wanted of a model that has none to give.
+#[must_use]
+pub fn no_reasons(family: Family, rows: u64) -> Notice {
+    Notice {
+        kind: "no_reasons".to_owned(),
+        column: None,
+        message: format!(
+            "no reasons are given: the score of the model that judged ({family}) cannot be taken apart exactly by \
+             features"
+        ),
+        count: rows,
     }
 }
 

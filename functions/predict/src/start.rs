@@ -2,13 +2,15 @@
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use lurelight_runtime::{Config, Error, Listener, in_lambda, telemetry};
+use lurelight_store::{DirectoryArtifacts, ModelRegistry};
 
 use crate::arguments::{self, Command, HELP};
-use crate::{Context, router};
+use crate::{Context, Serving, Timing, router};
 
 /// Exit code for arguments or variables that cannot be understood.
 const EXIT_USAGE: u8 = 2;
@@ -18,8 +20,8 @@ const EXIT_USAGE: u8 = 2;
 /// Exit codes: 0 stopped by a signal, 1 failed, 2 wrong usage.
 #[must_use]
 pub fn run(arguments: Vec<OsString>) -> ExitCode {
-    let address = match arguments::parse(arguments.into_iter()) {
-        Ok(Command::Serve(address)) => address,
+    let (address, home) = match arguments::parse(arguments.into_iter()) {
+        Ok(Command::Serve { address, home }) => (address, home),
         Ok(Command::Help) => return print(HELP),
         Ok(Command::Version) => return print(&format!("predict {}\n", env!("CARGO_PKG_VERSION"))),
         Err(message) => return fail(EXIT_USAGE, &format!("{message}; see predict --help")),
@@ -36,8 +38,16 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
             return fail(1, &format!("the compiled-in model does not load: {error}; {advice}"));
         }
     };
+    let serving = match (find_home(home), Timing::from_env()) {
+        (_, Err(error)) => return fail(EXIT_USAGE, &error.to_string()),
+        (None, Ok(_)) => Serving::fixed(context),
+        (Some(home), Ok(timing)) => {
+            let artifacts = DirectoryArtifacts::open(home.join("artifacts"));
+            Serving::following(ModelRegistry::new(Arc::new(artifacts)), &context, timing)
+        }
+    };
     // Made here and not in `main`: the whole server would be compiled once more for the program.
-    let served = tokio::runtime::Runtime::new().map(|runtime| runtime.block_on(serve(context, config)));
+    let served = tokio::runtime::Runtime::new().map(|runtime| runtime.block_on(serve(serving, config)));
     match served {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => fail(1, &error.to_string()),
@@ -45,23 +55,31 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     }
 }
 
-/// Serves the page and the API with this model until Ctrl-C or SIGTERM, or on Lambda for as long as it lasts.
+/// The directory that was named, or the usual one where it is there. A function in Lambda has none by itself.
+fn find_home(named: Option<PathBuf>) -> Option<PathBuf> {
+    let variable = || std::env::var_os("LURELIGHT_HOME").filter(|value| !value.is_empty()).map(PathBuf::from);
+    let usual = || Some(PathBuf::from(".lurelight")).filter(|home| !in_lambda() && home.is_dir());
+    named.or_else(variable).or_else(usual)
+}
+
+/// Serves the page and the API with this model or these models until Ctrl-C or SIGTERM, or on Lambda for as long as it lasts.
 ///
 /// On a port it first prints to standard error where to look and what to try.
 ///
 /// # Errors
 /// Where the port cannot be had, or the server fails.
-pub async fn serve(context: Context, config: Config) -> Result<(), Error> {
-    let version = context.version().to_owned();
-    let source = context.info().source;
-    let router = router(Arc::new(context));
+pub async fn serve(serving: Serving, config: Config) -> Result<(), Error> {
+    serving.start().await;
+    let context = serving.last();
+    let (version, source) = (context.version(), context.source());
+    let router = router(serving);
     if in_lambda() {
         return lurelight_runtime::serve(router, config).await;
     }
     let listener = Listener::bind(&config).await?;
     let url = listener.url(&config);
     say(&format!(
-        "\n  Lurelight is at {url}   (model {version}, {source}; stop with Ctrl-C)\n\n  \
+        "\n  Lurelight is at {url}   (model {version}: {source}; stop with Ctrl-C)\n\n  \
          Try    curl -s {url}sample.csv | curl -s -F file=@- {url}predict -H 'accept: text/csv'\n  \
          Then   cargo run --release -p lurelight -- train FILE    to train on rows of your own\n\n"
     ));

@@ -132,6 +132,12 @@ impl Model {
         }
     }
 
+    /// Whether [`Model::explain`] has an answer, for any row.
+    #[must_use]
+    pub fn explains(&self) -> bool {
+        matches!(&self.0.members[..], [member] if !matches!(member.classifier, Classifier::NearestNeighbours(_)))
+    }
+
     /// The verdict on a probability at the model's own threshold.
     #[must_use]
     pub fn label(&self, probability: f64) -> Label {
@@ -233,6 +239,11 @@ mod tests {
         let row = FeatureVector::from_bits(0).unwrap();
         assert_eq!((model.raw_score(row), model.family()), (0.5625, Family::SoftVote));
         assert_eq!((model.probability(row), model.explain(row)), (0.5625, None));
+        for member in model.members() {
+            let alone = Model::new(ModelParts { members: vec![member.clone()], ..parts() }).unwrap();
+            assert_eq!(alone.explains(), alone.explain(row).is_some(), "{}", alone.family());
+        }
+        assert!(!model.explains());
     }
 
     #[test]

@@ -1,16 +1,13 @@
 //! `GET /`: the page to start from.
 
-use std::sync::Arc;
-
 use askama::Template;
-use axum::extract::State;
 use axum::response::Html;
 use lurelight_model::Card;
 use lurelight_schema::{Code, Feature};
 use lurelight_web::BasePath;
 use lurelight_web::layout::Page;
 
-use crate::Context;
+use crate::serving::Answering;
 
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -20,6 +17,7 @@ struct Home<'a> {
     version: &'a str,
     source: String,
     threshold: f64,
+    explains: bool,
     card: Option<&'a Card>,
 }
 
@@ -33,13 +31,14 @@ impl Home<'_> {
     }
 }
 
-pub(crate) async fn home(State(context): State<Arc<Context>>, base_path: BasePath) -> Html<String> {
+pub(crate) async fn home(Answering(context): Answering, base_path: BasePath) -> Html<String> {
     let content = Home {
         base_path: &base_path,
         family: context.model().family().as_str(),
         version: context.version(),
         source: context.info().source,
         threshold: context.model().threshold(),
+        explains: context.model().explains(),
         card: context.card(),
     };
     Page::new(&base_path, "Classify sites").section("/").render(&content)

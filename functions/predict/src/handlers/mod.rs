@@ -4,10 +4,7 @@ mod home;
 mod model;
 mod predict;
 
-use std::sync::Arc;
-
 use axum::Json;
-use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::{ALLOW, CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -18,8 +15,8 @@ pub(crate) use home::home;
 pub(crate) use model::model;
 pub(crate) use predict::predict;
 
-use crate::Context;
 use crate::context::ModelInfo;
+use crate::serving::Answering;
 
 /// A small synthetic sample: made by `lurelight sample`, no row of it is a real site.
 static SAMPLE: &str = include_str!("../../assets/sample.csv");
@@ -42,7 +39,7 @@ struct Health<'a> {
 }
 
 /// `GET /healthz`
-pub(crate) async fn health(State(context): State<Arc<Context>>) -> Response {
+pub(crate) async fn health(Answering(context): Answering) -> Response {
     Json(Health { status: "ok", version: env!("CARGO_PKG_VERSION"), model: context.info() }).into_response()
 }
 

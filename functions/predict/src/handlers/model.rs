@@ -1,10 +1,7 @@
 //! `GET /models/current`: the card of the model that serves, as a page or as JSON.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::Json;
-use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::VARY;
 use axum::response::{IntoResponse, Response};
@@ -14,8 +11,9 @@ use lurelight_web::layout::Page;
 use lurelight_web::{BasePath, negotiate};
 use serde::Serialize;
 
+use crate::Error;
 use crate::context::ModelInfo;
-use crate::{Context, Error};
+use crate::serving::Answering;
 
 /// Features that the plot of importance shows.
 const IMPORTANCE_SHOWN: usize = 15;
@@ -112,7 +110,7 @@ impl ModelPage<'_> {
 }
 
 pub(crate) async fn model(
-    State(context): State<Arc<Context>>,
+    Answering(context): Answering,
     base_path: BasePath,
     headers: HeaderMap,
 ) -> Result<Response, Error> {

@@ -1,24 +1,23 @@
 //! `POST /predict`: rows in, verdicts out.
 
-use std::io;
-use std::sync::Arc;
-
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, LINK, VARY};
 use axum::http::{HeaderValue, Response};
 use lurelight_web::layout::Page;
 use lurelight_web::{BasePath, Budget};
+use std::io;
 
 use crate::html::result_page;
 use crate::json::{json_head, json_tail};
 use crate::render::{RowFormat, csv_header};
 use crate::score::{Scored, Task, score};
+use crate::serving::Answering;
 use crate::upload::{Answer, Upload};
 use crate::{Context, Error};
 
 pub(crate) async fn predict(
-    State(context): State<Arc<Context>>,
+    Answering(context): Answering,
     base_path: BasePath,
     budget: Budget,
     request: Request,
@@ -64,12 +63,18 @@ fn answer(
         Answer::Csv { attachment } => Ok(csv(&scored, shown, attachment)),
     })?;
     let mut response = packed.into_response();
-    describe(&mut response, upload, &scored, shown);
+    describe(&mut response, context, upload, &scored, shown);
     Ok(response)
 }
 
 /// Headers that say what the body is and, for those who read CSV, what it cannot say itself.
-fn describe(response: &mut Response<Body>, upload: &Upload, scored: &Scored, shown: usize) {
+fn describe(
+    response: &mut Response<Body>,
+    context: &Context,
+    upload: &Upload,
+    scored: &Scored,
+    shown: usize,
+) {
     let (media_type, attachment) = match upload.answer {
         Answer::Html => ("text/html; charset=utf-8", None),
         Answer::Json { attachment } => {
@@ -93,6 +98,19 @@ fn describe(response: &mut Response<Body>, upload: &Upload, scored: &Scored, sho
     ];
     for (name, count) in counts {
         headers.insert(HeaderName::from_static(name), HeaderValue::from(count));
+    }
+    let model = context.info();
+    let number = model.registry_version.map(|number| number.to_string());
+    let said = [
+        ("lurelight-model", Some(model.version)),
+        ("lurelight-registry-version", number.as_deref()),
+        ("lurelight-model-source", Some(model.source.as_str())),
+    ];
+    for (name, value) in said {
+        // A file's name may be no header's value; the model's digest tells what it is.
+        if let Some(Ok(value)) = value.map(|value| HeaderValue::from_bytes(value.as_bytes())) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
     }
     if scored.is_cut_after(shown) {
         // The rest is to be judged and shown as these rows were.
