@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
-use lurelight_store::{Error, ModelRegistry};
+use lurelight_store::{Error, ErrorKind, ModelRegistry};
 use predict::{Context, Source};
 
 use crate::failure::Failure;
-use crate::home::Home;
+use crate::home::{Home, block_on};
 use crate::model_file;
 
 /// The model as it is chosen on the command line.
@@ -32,31 +32,33 @@ const ADVICE: &str = "see what is wrong with `lurelight models verify`, go back 
 ///
 /// # Errors
 ///
-/// [`Failure::Model`], with what to do.
+/// [`Failure::Model`] or, where the home does not answer, [`Failure::Other`], with what to do.
 pub fn load(model: Option<&Path>, version: Option<u64>, home: &Home) -> Result<Context, Failure> {
     if let Some(path) = model {
         return from_file(path.to_owned());
     }
     let registry = ModelRegistry::new(home.stores().artifacts);
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().build().context("the registry cannot be read")?;
-    runtime.block_on(async {
+    block_on(async {
         if let Some(number) = version {
             let loaded = Context::registered(&registry, number).await;
-            return loaded.map_err(|error| unusable(&format!("version {number}"), error));
+            return loaded.map_err(|error| unusable(&format!("version {number}"), &error));
         }
-        let champion = registry.champion().await.map_err(|error| unusable("the champion", error))?;
+        let champion = registry.champion().await.map_err(|error| unusable("the champion", &error))?;
         let Some(champion) = champion else {
             return Ok(compiled_in()?.with_source(Source::NoChampion));
         };
         let details = &champion.event.details;
         let loaded = Context::load(&registry, &details.model, Source::Champion(details.version)).await;
-        loaded.map_err(|error| unusable(&format!("the champion, version {},", details.version), error))
+        loaded.map_err(|error| unusable(&format!("the champion, version {},", details.version), &error))
     })
 }
 
-fn unusable(which: &str, error: Error) -> Failure {
-    Failure::Model(anyhow!("{which} cannot be used: {error}; {ADVICE}"))
+fn unusable(which: &str, error: &Error) -> Failure {
+    let said = anyhow!("{which} cannot be used: {error}; {ADVICE}");
+    match error.kind {
+        ErrorKind::PermissionDenied | ErrorKind::Unavailable => Failure::Other(said),
+        _ => Failure::Model(said),
+    }
 }
 
 /// The model in a file, with the card beside it.

@@ -7,10 +7,12 @@
 mod support;
 
 mod bad_input;
+mod champion;
 mod edge;
 mod pages;
 mod predictions;
 mod program;
+mod slow_store;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -24,7 +26,15 @@ type Case = (&'static str, fn(&Server));
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let server = Arc::new(Server::start(&[]));
-    let cases = [pages::CASES, predictions::CASES, bad_input::CASES, edge::CASES, program::CASES];
+    let cases = [
+        pages::CASES,
+        predictions::CASES,
+        bad_input::CASES,
+        edge::CASES,
+        program::CASES,
+        champion::CASES,
+        slow_store::CASES,
+    ];
     let trials = cases.into_iter().flatten().map(|&(name, case)| {
         let server = Arc::clone(&server);
         Trial::test(name, move || {

@@ -4,9 +4,10 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use lurelight_schema::Feature;
@@ -20,17 +21,28 @@ pub struct Server {
     pub address: SocketAddr,
     /// What it printed until it said where it is.
     pub greeting: String,
+    /// Gives what it printed after that, when it has ended.
+    log: Option<JoinHandle<String>>,
 }
 
 impl Server {
     pub fn start(variables: &[(&str, &str)]) -> Server {
+        Server::start_in(Path::new("."), variables)
+    }
+
+    /// Starts it in a folder.
+    pub fn start_in(folder: &Path, variables: &[(&str, &str)]) -> Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_predict"));
         command.args(["--address", "127.0.0.1:0"]).env("LURELIGHT_LOG", "warn").stderr(Stdio::piped());
+        command.current_dir(folder).env_remove("LURELIGHT_HOME");
         let mut child = command.envs(variables.iter().copied()).spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let (sender, receiver) = mpsc::channel();
         // The pipe is read to its end, so that the server never waits for a reader.
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(sender.send(line))));
+        let log = std::thread::spawn(move || {
+            let unheard = lines.map_while(Result::ok).filter_map(|line| sender.send(line).err());
+            unheard.map(|line| line.0 + "\n").collect()
+        });
         let mut greeting = String::new();
         loop {
             let line = receiver.recv_timeout(PATIENCE).expect("the server says where it is");
@@ -42,7 +54,7 @@ impl Server {
         }
         let (_, rest) = greeting.split_once("http://").expect("a URL");
         let address = rest.split('/').next().unwrap().parse().unwrap();
-        Server { child, address, greeting }
+        Server { child, address, greeting, log: Some(log) }
     }
 
     pub fn get(&self, path: &str) -> Request {
@@ -64,6 +76,12 @@ impl Server {
 
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Ends it, and gives what it logged since its greeting.
+    pub fn into_log(mut self) -> String {
+        self.child.kill().unwrap();
+        self.log.take().unwrap().join().unwrap()
     }
 
     /// Waits until the process ended by itself, and gives its exit code.
