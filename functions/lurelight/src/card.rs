@@ -1,6 +1,5 @@
 //! `lurelight card`.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -52,30 +51,26 @@ fn no_card(args: &Args, context: &predict::Context) -> Failure {
 
 /// The card for people.
 pub fn text(card: &Card) -> String {
-    let mut text = String::new();
+    described(Vec::new(), card)
+}
+
+/// The card for people, after what else there is to say of the model.
+pub fn described(before: Vec<(&'static str, String)>, card: &Card) -> String {
     let d = &card.data;
-    // Writing to a String does not fail.
-    let _infallible = write!(
-        text,
-        "Model        {}\nFamily       {} ({})\nData         {} rows: {} phishing, {} legitimate; {} distinct vectors, {} with both labels\n             \
-         {}\nSeed         {}\nProbability  {}\nThreshold    {}: {}\n\n{}\n{}\n",
-        card.model,
-        card.family,
-        parameters(&card.parameters),
-        d.rows,
-        d.phishing,
-        d.legitimate,
-        d.distinct_vectors,
-        d.conflicting_vectors,
-        d.digest,
-        card.seed,
-        calibration(&card.calibration),
-        card.threshold,
-        card.threshold_rule,
-        candidates(card, None),
-        held_out(card),
+    let data = format!(
+        "{} rows: {} phishing, {} legitimate; {} distinct vectors, {} with both labels\n{}",
+        d.rows, d.phishing, d.legitimate, d.distinct_vectors, d.conflicting_vectors, d.digest
     );
-    text + &importance(card)
+    let facts = vec![
+        ("Model", card.model.clone()),
+        ("Family", format!("{} ({})", card.family, parameters(&card.parameters))),
+        ("Data", data),
+        ("Seed", card.seed.to_string()),
+        ("Probability", calibration(&card.calibration)),
+        ("Threshold", format!("{}: {}", card.threshold, card.threshold_rule)),
+    ];
+    let facts = layout::fields(&[before, facts].concat(), layout::terminal_width());
+    format!("{facts}\n{}\n{}\n{}", candidates(card, None), held_out(card), importance(card))
 }
 
 fn importance(card: &Card) -> String {
@@ -102,13 +97,19 @@ pub fn candidates(card: &Card, seconds: Option<&[f64]>) -> String {
     };
     let rows: Vec<Vec<String>> = card.candidates.iter().enumerate().map(row).collect();
     let chosen = |candidate: &Candidate| {
-        let points = candidate.grid_points;
-        format!("{:20} {} (best of {points})\n", candidate.family, parameters(&candidate.parameters))
+        let said = format!("{} (best of {})", parameters(&candidate.parameters), candidate.grid_points);
+        (candidate.family.as_str(), said)
     };
-    output::table(&header, &rows)
-        + "CV: means of the grouped cross-validation on folds 3 to 9, which chooses. The other figures: on folds 0\n\
-           to 2, which no model saw, at probability one half, not calibrated. Phishing is the positive class.\n\n"
-        + &card.candidates.iter().map(chosen).collect::<String>()
+    let chosen: Vec<(&str, String)> = card.candidates.iter().map(chosen).collect();
+    let width = layout::terminal_width();
+    let note = "CV: means of the grouped cross-validation on folds 3 to 9, which chooses. The other figures: on folds 0 \
+                to 2, which no model saw, at probability one half, not calibrated. Phishing is the positive class.";
+    format!(
+        "{}{}\n{}",
+        output::table(&header, &rows),
+        layout::paragraph(note, width),
+        layout::fields(&chosen, width)
+    )
 }
 
 /// The champion on the folds that no model saw.
@@ -143,12 +144,13 @@ pub fn held_out(card: &Card) -> String {
         number("fold 2, reported").spare(1),
         number("folds 0 to 2"),
     ];
-    layout::table(&columns, &rows, layout::terminal_width()).0
-        + &format!(
-            "At the threshold {}, calibrated; in brackets 95 % intervals over distinct vectors. A perfect model's\n\
-             calibration error stays below the value given in 95 of 100 samples.\n",
-            card.threshold
-        )
+    let width = layout::terminal_width();
+    let note = format!(
+        "At the threshold {}, calibrated; in brackets 95 % intervals over distinct vectors. A perfect model's calibration \
+         error stays below the value given in 95 of 100 samples.",
+        card.threshold
+    );
+    layout::table(&columns, &rows, width).0 + &layout::paragraph(&note, width)
 }
 
 fn estimate(e: Estimate) -> String {

@@ -114,7 +114,7 @@ fn line(
             Kind::Prose => {
                 let indent = length(&text);
                 let most = width.unwrap_or(usize::MAX).max(indent + LEAST_PROSE_WIDTH);
-                text.push_str(&broken(cell, indent, most));
+                text.push_str(&broken(&in_pieces(cell, most.saturating_sub(indent)), indent, most));
             }
         }
     }
@@ -165,6 +165,16 @@ fn broken(text: &str, indent: usize, width: usize) -> String {
     out
 }
 
+/// The text with words that are longer than a line cut into pieces.
+fn in_pieces(text: &str, width: usize) -> String {
+    let pieces = text.split(' ').map(|word| {
+        let letters: Vec<char> = word.chars().collect();
+        let pieces: Vec<String> = letters.chunks(width.max(1)).map(|piece| piece.iter().collect()).collect();
+        pieces.join(" ")
+    });
+    pieces.collect::<Vec<_>>().join(" ")
+}
+
 /// Text that was given by somebody, without what a terminal would obey.
 fn plain(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
@@ -211,6 +221,13 @@ mod tests {
         let said = [("Why", "so it is and so it will be for ever and ever\nor not".to_owned())];
         let broken = "Why  so it is and so it will be for\n     ever and ever\n     or not\n";
         assert_eq!(fields(&said, Some(38)), broken);
+    }
+
+    #[test]
+    fn a_word_longer_than_its_column_is_cut() {
+        let name = "a".repeat(40);
+        let (text, _) = table(&[word("n"), prose("name")], &[vec!["1".to_owned(), name]], Some(20));
+        assert_eq!(text, format!("n  name\n1  {}\n   {}\n", "a".repeat(32), "a".repeat(8)));
     }
 
     #[test]

@@ -59,7 +59,7 @@ enum Command {
         /// Its number
         version: u64,
         /// Why, in words, for the log
-        #[arg(long, value_name = "TEXT", default_value = "promoted by hand")]
+        #[arg(long, value_name = "TEXT", default_value = "by hand")]
         reason: String,
     },
     /// Let an earlier version serve again
@@ -72,7 +72,7 @@ enum Command {
         /// The version, which must have served before [default: the one before]
         version: Option<u64>,
         /// Why, in words, for the log
-        #[arg(long, value_name = "TEXT", default_value = "rolled back by hand")]
+        #[arg(long, value_name = "TEXT", default_value = "by hand")]
         reason: String,
     },
     /// Read every model, card, version and event, and say what is damaged

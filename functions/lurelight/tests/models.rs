@@ -121,7 +121,7 @@ fn versions_are_listed_and_the_champion_is_marked_in_words() {
     assert!(lines[2].starts_with("2 champion ") && lines[2].contains(" run-2 "), "{listed}");
     assert!(lines[3].starts_with("3 ") && lines[3].contains("2023-11-14 22:13"), "{listed}");
     assert!(words(&listed).contains("promoted by dora"), "{listed}");
-    assert!(words(&listed).ends_with(", it is calmer."), "{listed}");
+    assert!(words(&listed).ends_with(": it is calmer."), "{listed}");
     let json = home.json(&["list"]);
     assert_eq!(json, home.json(&[]));
     let champions: Vec<bool> =
@@ -155,7 +155,7 @@ fn a_move_is_said_kept_and_shown() {
     assert_eq!(said, "Version 1 (logistic regression) serves again now, in place of version 3 (event 3).\n");
     let log = home.printed(&["log"]);
     let lines: Vec<&str> = log.lines().collect();
-    assert!(lines[1].trim_start().starts_with("1 ") && lines[1].ends_with("promoted by hand"), "{log}");
+    assert!(lines[1].trim_start().starts_with("1 ") && lines[1].ends_with("  by hand"), "{log}");
     assert!(lines[1].contains(" none ") && lines[1].contains(" dora"), "{log}");
     assert!(lines[2].ends_with("fewer false alarms [2J"), "{log}");
     assert!(lines[3].contains(" 1 rolled back  3 ") && lines[3].ends_with("too many misses"), "{log}");

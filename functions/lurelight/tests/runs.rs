@@ -174,7 +174,7 @@ fn a_run_is_shown_with_all_that_came_of_it() {
             "1970-01-01 00:00 first.csv",
             "candidate CV F1 CV log-loss F1 accuracy AUC log-loss",
             "met F1 of phishing 0.",
-            "at least 0.8000",
+            ">= 0.8000",
             "no champion served; one version was measured on them so far.",
         ],
     );
@@ -189,7 +189,7 @@ fn a_run_is_shown_with_all_that_came_of_it() {
             "have drifted from those that it was trained on",
             "most drifted feature stability index adjusted p verdict Prefix_Suffix",
             "NOT MET the false positive rate 0.",
-            "at most 0.0001",
+            "<= 0.0001",
             "against version 1, which served; 2 versions were measured",
         ],
     );

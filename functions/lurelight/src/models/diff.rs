@@ -1,6 +1,6 @@
 //! Two versions beside each other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use anyhow::anyhow;
 use lurelight_learn::evaluate::{Comparison, compare};
@@ -10,6 +10,7 @@ use lurelight_store::{ErrorKind, RunId, Version};
 use serde::Serialize;
 
 use super::{Registered, model_of};
+use crate::card;
 use crate::failure::Failure;
 use crate::layout::{self, number, word};
 use crate::wording::{count, count_difference, difference, estimate, figure, short};
@@ -90,15 +91,16 @@ async fn side(all: &Registered<'_>, number: u64) -> Result<Side, Failure> {
     Ok(Side { version, card, artifact })
 }
 
-/// What was chosen or set, by name.
-fn choices(card: &Card) -> BTreeMap<String, String> {
-    let mut choices = card.parameters.clone();
-    choices.insert("calibration".to_owned(), calibration(&card.calibration));
-    choices.insert("threshold".to_owned(), card.threshold.to_string());
-    choices.insert("threshold rule".to_owned(), card.threshold_rule.clone());
-    choices.insert("seed".to_owned(), card.seed.to_string());
-    choices.insert("family".to_owned(), card.family.to_string());
-    choices
+/// What was chosen or set for every model, by name.
+fn choices(card: &Card) -> Vec<(String, String)> {
+    let general = [
+        ("family", card.family.to_string()),
+        ("seed", card.seed.to_string()),
+        ("threshold", card.threshold.to_string()),
+        ("threshold rule", card.threshold_rule.clone()),
+        ("calibration", calibration(&card.calibration)),
+    ];
+    general.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 fn calibration(calibration: &Calibration) -> String {
@@ -110,14 +112,21 @@ fn calibration(calibration: &Calibration) -> String {
 }
 
 fn parameters(a: &Card, b: &Card) -> Vec<Changed<String>> {
-    let (a, b) = (choices(a), choices(b));
-    // What is said of every model first.
-    let general = ["family", "seed", "threshold", "threshold rule", "calibration"];
-    let own = a.keys().chain(b.keys()).map(String::as_str).filter(|name| !general.contains(name));
-    let own: BTreeSet<&str> = own.collect();
-    let changed =
-        |name: &str| Changed { name: name.to_owned(), a: a.get(name).cloned(), b: b.get(name).cloned() };
-    general.into_iter().chain(own).map(changed).filter(|changed| changed.a != changed.b).collect()
+    let own = |card: &Card| -> Vec<(String, String)> {
+        if a.family == b.family {
+            return card.parameters.clone().into_iter().collect();
+        }
+        // Those of two families have little more in common than their names.
+        vec![("parameters".to_owned(), card::parameters(&card.parameters))]
+    };
+    let (a, b) = ([choices(a), own(a)].concat(), [choices(b), own(b)].concat());
+    let of = |side: &[(String, String)], name: &str| {
+        side.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone())
+    };
+    let only_b = b.iter().filter(|(name, _)| of(&a, name).is_none());
+    let names = a.iter().chain(only_b).map(|(name, _)| name);
+    let changed = |name: &String| Changed { name: name.clone(), a: of(&a, name), b: of(&b, name) };
+    names.map(changed).filter(|changed| changed.a != changed.b).collect()
 }
 
 fn data(a: &Card, b: &Card) -> Vec<Changed<u64>> {
@@ -208,7 +217,11 @@ fn text(found: &Difference<'_>, a: &Card, b: &Card, width: Option<usize>) -> Str
         ],
         width,
     );
-    let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
+    let shown = |value: &Option<String>| match value.as_deref() {
+        None => "not set".to_owned(),
+        Some("") => "none".to_owned(),
+        Some(value) => value.to_owned(),
+    };
     if !found.parameters.is_empty() {
         let changed: Vec<(&str, String)> = found
             .parameters

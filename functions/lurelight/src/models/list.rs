@@ -98,7 +98,7 @@ fn text(all: &Registered<'_>, listing: &Listing<'_>, several_datasets: bool) -> 
     let serving = match listing.champion {
         None => "No version serves yet: `lurelight models promote VERSION` lets one.".to_owned(),
         Some(event) => format!(
-            "Version {} serves since {}: {} by {}, {}.",
+            "Version {} serves since {}, {} by {}: {}.",
             event.details.version,
             moment(event.details.at),
             done(event),
@@ -115,7 +115,7 @@ fn text(all: &Registered<'_>, listing: &Listing<'_>, several_datasets: bool) -> 
 fn done(event: &Event) -> &'static str {
     match event.details.kind {
         EventKind::Promoted => "promoted",
-        EventKind::RolledBack => "rolled back to",
+        EventKind::RolledBack => "after a roll-back",
     }
 }
 

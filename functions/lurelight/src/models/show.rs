@@ -8,7 +8,6 @@ use serde::Serialize;
 use super::{Registered, model_of};
 use crate::card;
 use crate::failure::Failure;
-use crate::layout;
 use crate::wording::moment;
 
 #[derive(Serialize)]
@@ -49,30 +48,11 @@ pub(super) async fn show(all: &Registered<'_>, asked: Option<u64>) -> Result<(),
     };
     all.print(&shown, || {
         let details = &version.details;
-        let fields = [
-            ("Version", format!("{}{}", version.number, standing(serving.as_ref()))),
-            (
-                "Made",
-                format!(
-                    "{} by run {}, program {}",
-                    moment(details.registered_at),
-                    details.run,
-                    details.program
-                ),
-            ),
-            ("File", shown.file.clone()),
-        ];
-        layout::fields(&fields.map(|(name, said)| (padded(name), said)), all.width) + &card::text(&card)
+        let made =
+            format!("{} by run {}, program {}", moment(details.registered_at), details.run, details.program);
+        let version = format!("{}{}", version.number, standing(serving.as_ref()));
+        card::described(vec![("Version", version), ("Made", made), ("File", shown.file.clone())], &card)
     })
-}
-
-/// So that the values stand where those of the card stand.
-fn padded(name: &'static str) -> &'static str {
-    match name {
-        "Version" => "Version    ",
-        "Made" => "Made       ",
-        other => other,
-    }
 }
 
 fn standing(serving: Option<&Event>) -> String {

@@ -266,7 +266,7 @@ fn decision(reports: &RunReports, width: Option<usize>) -> Option<String> {
             ]
         })
         .collect();
-    let columns = [word("condition"), word(""), number("found"), number("limit")];
+    let columns = [word("decision"), word("condition"), number("found"), number("limit")];
     let against = promote.champion.as_ref().map_or_else(
         || "no champion served".to_owned(),
         |champion| format!("against version {}, which served", champion.version),
@@ -284,9 +284,9 @@ fn decision(reports: &RunReports, width: Option<usize>) -> Option<String> {
 
 fn limit(condition: &Condition) -> String {
     let side = match condition.rule {
-        Rule::AtLeast => "at least",
-        Rule::Above => "above",
-        Rule::AtMost => "at most",
+        Rule::AtLeast => ">=",
+        Rule::Above => ">",
+        Rule::AtMost => "<=",
     };
     format!("{side} {:.4}", condition.limit)
 }
