@@ -9,6 +9,7 @@ use crate::decision_tree::{Gini, impurity_sample};
 use crate::grow::{Limits, grow};
 use crate::param::{ParamError, check_at_least, check_share};
 use crate::random::stream;
+use crate::walk::Walk;
 use crate::{Dataset, FitError};
 
 /// The parameters of AdaBoost, not checked yet.
@@ -70,8 +71,9 @@ impl ValidAdaBoostParams {
         let mut stumps = Vec::new();
         while stumps.len() < self.0.n_estimators {
             let mut stump = grow_stump(data, &weights);
-            let votes = Trees::new(std::slice::from_ref(&stump))?;
-            let votes: Vec<bool> = data.rows().iter().map(|row| votes.sum(row.vector) > 0.0).collect();
+            let walk = Walk::new(&stump);
+            let votes: Vec<bool> =
+                data.rows().iter().map(|row| walk.value(row.vector.bits()) > 0.0).collect();
             let error: f64 =
                 votes.iter().zip(&weights).map(|(phishing, weight)| weight[usize::from(*phishing)]).sum();
             if error <= 0.0 {

@@ -118,6 +118,10 @@ impl Objective for Gini {
         2.0 * sums.first * (sums.second - sums.first) / sums.second
     }
 
+    fn is_least(&self, loss: f64) -> bool {
+        loss <= 0.0
+    }
+
     fn leaf(&self, sums: Sums) -> f64 {
         sums.first / sums.second
     }
@@ -129,6 +133,10 @@ impl Objective for Entropy {
     fn loss(&self, sums: Sums) -> f64 {
         let part = |weight: f64| if weight > 0.0 { -weight * libm::log2(weight / sums.second) } else { 0.0 };
         part(sums.first) + part(sums.second - sums.first)
+    }
+
+    fn is_least(&self, loss: f64) -> bool {
+        loss <= 0.0
     }
 
     fn leaf(&self, sums: Sums) -> f64 {

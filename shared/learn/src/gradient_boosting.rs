@@ -8,6 +8,7 @@ use crate::grow::{Limits, Objective, Sample, Sums, grow};
 use crate::param::{ParamError, check_at_least, check_share};
 use crate::random::{shuffle_first, stream};
 use crate::random_forest::row_owners;
+use crate::walk::Walk;
 use crate::{Dataset, FitError};
 
 /// The parameters of gradient boosting, not checked yet.
@@ -89,9 +90,9 @@ impl ValidGradientBoostingParams {
             let mut rng = stream(seed, &[0x6662_6f6f_7374, number]);
             let mut nodes = grow(&mut samples, &objective, params.limits, &mut rng);
             shrink(&mut nodes, params.learning_rate);
-            let tree = Trees::new(std::slice::from_ref(&nodes))?;
+            let walk = Walk::new(&nodes);
             for (row, log_odds) in data.rows().iter().zip(&mut log_odds) {
-                *log_odds += tree.sum(row.vector);
+                *log_odds += walk.value(row.vector.bits());
             }
             trees.push(nodes);
         }
@@ -119,11 +120,15 @@ impl ValidGradientBoostingParams {
         }
         let sample = |((row, log_odds), count): ((&crate::DistinctRow, &f64), &[u32; 2])| {
             let rows = f64::from(count[0] + count[1]);
-            let p = sigmoid(*log_odds);
-            let sums = Sums { first: rows * p - f64::from(count[0]), second: rows * p * (1.0 - p), rows };
-            (rows > 0.0).then_some(Sample { vector: row.vector, sums })
+            (rows > 0.0).then(|| {
+                let p = sigmoid(*log_odds);
+                let sums = Sums { first: rows * p - f64::from(count[0]), second: rows * p * (1.0 - p), rows };
+                Sample { vector: row.vector, sums }
+            })
         };
-        data.rows().iter().zip(log_odds).zip(&counts).filter_map(sample).collect()
+        let mut samples = Vec::with_capacity(data.len());
+        samples.extend(data.rows().iter().zip(log_odds).zip(&counts).filter_map(sample));
+        samples
     }
 }
 

@@ -10,6 +10,7 @@ use lurelight_schema::{Code, Feature, FeatureVector};
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
+use crate::histogram::{self, Histogram, Histograms};
 use crate::param::{ParamError, check_at_least};
 
 /// What is summed over the rows of a node. Impurity objectives read `first` as the weight of phishing and
@@ -53,6 +54,11 @@ pub trait Objective {
     /// The value of a leaf.
     fn leaf(&self, sums: Sums) -> f64;
 
+    /// Whether no split can leave less loss than this.
+    fn is_least(&self, _loss: f64) -> bool {
+        false
+    }
+
     /// Whether a node may become a child, beyond the limit on its rows.
     fn admits(&self, _child: Sums) -> bool {
         true
@@ -93,8 +99,9 @@ pub fn grow(
     limits: Limits,
     rng: &mut impl Rng,
 ) -> Vec<TreeNode> {
-    let mut tree = Tree { objective, limits, rng, nodes: Vec::new() };
-    tree.grow_node(samples, 0);
+    let scratch = samples.to_vec();
+    let mut tree = Tree { objective, limits, rng, nodes: Vec::new(), scratch };
+    tree.grow_node(samples, 0, None);
     tree.nodes
 }
 
@@ -103,52 +110,76 @@ struct Tree<'a, O, R> {
     limits: Limits,
     rng: &'a mut R,
     nodes: Vec<TreeNode>,
+    /// As many samples as the root has, for whatever is in them.
+    scratch: Vec<Sample>,
 }
-
-type Histogram = [Sums; 4];
 
 struct Best {
     split: Split,
     loss: f64,
+    left: Sums,
+    right: Sums,
 }
 
 impl<O: Objective, R: Rng> Tree<'_, O, R> {
-    /// Every split takes a code away from one feature on each side, so the depth is 90 at most.
-    fn grow_node(&mut self, samples: &mut [Sample], depth: usize) {
+    /// Every split takes a code away from one feature on each side, so the depth is 90 at most. `counted` are the
+    /// node's histograms, where they are known already.
+    fn grow_node(&mut self, samples: &mut [Sample], depth: usize, counted: Option<Histograms>) {
         let total = samples.iter().fold(Sums::default(), |sums, sample| sums + sample.sums);
-        match self.best_split(samples, total, depth) {
-            Some(split) => {
-                self.nodes.push(TreeNode::Split(split));
-                let (left, right) = partition(samples, split);
-                self.grow_node(left, depth + 1);
-                self.grow_node(right, depth + 1);
-            }
-            None => {
-                let leaf = Leaf { value: self.objective.leaf(total), rows: total.rows as u32 };
-                self.nodes.push(TreeNode::Leaf(leaf));
+        let mut best = None;
+        let mut histograms = None;
+        if let Some(ceiling) = self.ceiling(samples, total, depth) {
+            if let Some(count) = self.limits.max_features {
+                self.try_drawn_features(samples, count, ceiling, &mut best);
+            } else {
+                let counted = counted.unwrap_or_else(|| histogram::all(samples));
+                for (feature, histogram) in Feature::ALL.into_iter().zip(&counted) {
+                    self.try_feature(feature, histogram, ceiling, &mut best);
+                }
+                histograms = Some(counted);
             }
         }
+        let Some(Best { split, left, right, .. }) = best else {
+            self.push_leaf(total);
+            return;
+        };
+        self.nodes.push(TreeNode::Split(split));
+        if self.limits.max_depth.is_some_and(|max| depth + 1 >= max) {
+            // Leaves need no rows, only their sums.
+            self.push_leaf(left);
+            self.push_leaf(right);
+            return;
+        }
+        let (left, right) = partition(samples, &mut self.scratch, split);
+        let [left_counted, right_counted] = match histograms {
+            Some(parent) => {
+                let left_is_smaller = left.len() <= right.len();
+                let smaller = histogram::all(if left_is_smaller { left } else { right });
+                let larger = histogram::rest(&parent, &smaller);
+                if left_is_smaller { [Some(smaller), Some(larger)] } else { [Some(larger), Some(smaller)] }
+            }
+            None => [None, None],
+        };
+        self.grow_node(left, depth + 1, left_counted);
+        self.grow_node(right, depth + 1, right_counted);
     }
 
-    fn best_split(&mut self, samples: &[Sample], total: Sums, depth: usize) -> Option<Split> {
+    fn push_leaf(&mut self, sums: Sums) {
+        let leaf = Leaf { value: self.objective.leaf(sums), rows: sums.rows as u32 };
+        self.nodes.push(TreeNode::Leaf(leaf));
+    }
+
+    /// The loss that a split must stay below; `None` where the node becomes a leaf in any case.
+    fn ceiling(&self, samples: &[Sample], total: Sums, depth: usize) -> Option<f64> {
         if self.limits.max_depth.is_some_and(|max| depth >= max)
+            || samples.len() < 2
             || total.rows < 2.0 * self.limits.min_samples_leaf
         {
             return None;
         }
         let loss = self.objective.loss(total);
         // A split must leave clearly less: sums differ in their last digits by order of addition alone.
-        let ceiling = loss - self.limits.min_gain - 1e-12 * loss.abs();
-        let mut best: Option<Best> = None;
-        match self.limits.max_features {
-            None => {
-                for (feature, histogram) in Feature::ALL.into_iter().zip(histograms(samples)) {
-                    self.try_feature(feature, &histogram, ceiling, &mut best);
-                }
-            }
-            Some(count) => self.try_drawn_features(samples, count, ceiling, &mut best),
-        }
-        best.map(|best| best.split)
+        (!self.objective.is_least(loss)).then_some(loss - self.limits.min_gain - 1e-12 * loss.abs())
     }
 
     /// Tries `count` features drawn without replacement, and goes on drawing until one can be split.
@@ -166,7 +197,7 @@ impl<O: Objective, R: Rng> Tree<'_, O, R> {
         };
         let count = count.min(features.len());
         (0..count).for_each(|place| draw(self.rng, &mut features, place));
-        for (feature, histogram) in features[..count].iter().zip(histograms_of(samples, &features[..count])) {
+        for (feature, histogram) in features[..count].iter().zip(histogram::of(samples, &features[..count])) {
             self.try_feature(*feature, &histogram, ceiling, best);
         }
         for place in count..features.len() {
@@ -174,7 +205,7 @@ impl<O: Objective, R: Rng> Tree<'_, O, R> {
                 return;
             }
             draw(self.rng, &mut features, place);
-            self.try_feature(features[place], &histogram(samples, features[place]), ceiling, best);
+            self.try_feature(features[place], &histogram::one(samples, features[place]), ceiling, best);
         }
     }
 
@@ -217,62 +248,28 @@ impl<O: Objective, R: Rng> Tree<'_, O, R> {
         }
         let loss = self.objective.loss(left) + self.objective.loss(right);
         if loss < best.as_ref().map_or(ceiling, |best| best.loss) {
-            *best = Some(Best { split, loss });
+            *best = Some(Best { split, loss, left, right });
         }
     }
 }
 
-/// The sums by code of all features, in one pass over the rows.
-fn histograms(samples: &[Sample]) -> [Histogram; Feature::ALL.len()] {
-    let mut histograms = [Histogram::default(); Feature::ALL.len()];
-    for sample in samples {
-        let mut bits = sample.vector.bits();
-        for histogram in &mut histograms {
-            let cell = &mut histogram[(bits & 3) as usize];
-            *cell = *cell + sample.sums;
-            bits >>= 2;
-        }
-    }
-    histograms
-}
-
-/// The sums by code of some features, in one pass over the rows.
-fn histograms_of(samples: &[Sample], features: &[Feature]) -> Vec<Histogram> {
-    let shifts: Vec<u32> = features.iter().map(|feature| 2 * feature.index() as u32).collect();
-    let mut histograms = vec![Histogram::default(); features.len()];
-    for sample in samples {
-        let bits = sample.vector.bits();
-        for (histogram, shift) in histograms.iter_mut().zip(&shifts) {
-            let cell = &mut histogram[(bits >> shift & 3) as usize];
-            *cell = *cell + sample.sums;
-        }
-    }
-    histograms
-}
-
-/// The sums by code of one feature.
-fn histogram(samples: &[Sample], feature: Feature) -> Histogram {
-    let mut histogram = Histogram::default();
-    for sample in samples {
-        let cell = &mut histogram[sample.vector.code(feature) as usize];
-        *cell = *cell + sample.sums;
-    }
-    histogram
-}
-
-/// Reorders the rows so that those that go left come first, each side in its old order.
-fn partition(samples: &mut [Sample], split: Split) -> (&mut [Sample], &mut [Sample]) {
-    let mut right = Vec::with_capacity(samples.len());
-    let mut kept = 0;
+/// Reorders the rows so that those that go left come first, each side in its old order. `scratch` is no shorter than
+/// `samples`. Each row is written to both sides, so that there is no branch to be guessed wrongly.
+fn partition<'s>(
+    samples: &'s mut [Sample],
+    scratch: &mut [Sample],
+    split: Split,
+) -> (&'s mut [Sample], &'s mut [Sample]) {
+    let (mut kept, mut put_aside) = (0, 0);
     for i in 0..samples.len() {
-        if split.goes_left(samples[i].vector) {
-            samples[kept] = samples[i];
-            kept += 1;
-        } else {
-            right.push(samples[i]);
-        }
+        let sample = samples[i];
+        let goes_left = usize::from(split.goes_left(sample.vector));
+        samples[kept] = sample;
+        scratch[put_aside] = sample;
+        kept += goes_left;
+        put_aside += 1 - goes_left;
     }
-    samples[kept..].copy_from_slice(&right);
+    samples[kept..].copy_from_slice(&scratch[..put_aside]);
     samples.split_at_mut(kept)
 }
 

@@ -26,8 +26,10 @@ mod contend;
 mod dataset;
 mod estimator;
 mod grow;
+mod histogram;
 mod param;
 mod random;
+mod walk;
 
 pub mod calibrate;
 pub mod evaluate;

@@ -23,8 +23,9 @@ pub struct LogisticRegressionParams {
     pub max_iterations: u64,
 }
 
-/// The mean gradient a row at which the steps end.
-const MEAN_GRADIENT: f64 = 1e-12;
+/// The mean gradient a row at which one last step is made. Near its end each step squares what is left, so that nothing but
+/// rounding remains.
+const MEAN_GRADIENT: f64 = 1e-8;
 
 /// How often a step that does not help is halved.
 const HALVINGS: u32 = 30;
@@ -80,10 +81,12 @@ impl ValidLogisticRegressionParams {
         let mut current = loss(data, &weights, alpha);
         for _ in 0..self.0.max_iterations {
             let slope = Slope::at(data, &weights, alpha);
-            if slope.gradient.iter().all(|g| g.abs() <= MEAN_GRADIENT * rows as f64) {
+            let is_last = slope.gradient.iter().all(|g| g.abs() <= MEAN_GRADIENT * rows as f64);
+            let direction = slope.newton_direction();
+            if is_last {
+                weights.iter_mut().zip(direction).for_each(|(weight, by)| *weight -= by);
                 break;
             }
-            let direction = slope.newton_direction();
             // The loss is convex, so a short enough step helps, until rounding ends it.
             let stepped = (0..HALVINGS).find_map(|k| {
                 let share = libm::exp2(-f64::from(k));

@@ -65,13 +65,13 @@ impl ValidRandomForestParams {
             .into_par_iter()
             .map(|tree| {
                 let counts = bootstrap(&owners, 2 * data.len(), seed, tree);
-                let mut samples: Vec<_> = data
-                    .rows()
-                    .iter()
-                    .zip(counts.chunks_exact(2))
-                    .filter(|(_, count)| count[0] + count[1] > 0)
-                    .map(|(row, count)| impurity_sample(row.vector, f64::from(count[0]), f64::from(count[1])))
-                    .collect();
+                let mut samples = Vec::with_capacity(data.len());
+                let drawn = data.rows().iter().zip(counts.as_chunks::<2>().0);
+                samples.extend(drawn.filter(|(_, [phishing, legitimate])| phishing + legitimate > 0).map(
+                    |(row, [phishing, legitimate])| {
+                        impurity_sample(row.vector, f64::from(*phishing), f64::from(*legitimate))
+                    },
+                ));
                 grow_impurity(&mut samples, self.0.criterion, self.0.limits, seed, tree)
             })
             .collect();

@@ -5,12 +5,13 @@
 
 use std::cmp::Ordering;
 
-use lurelight_model::{Classifier, Figures, Member, ScoreUnit, TreeNode};
+use lurelight_model::{Classifier, Figures, Member, ScoreUnit, TreeNode, Trees};
 use lurelight_schema::FeatureVector;
 use rayon::prelude::*;
 
 use crate::metrics::{Ranking, Scored, mean};
 use crate::split::grouped_stratified;
+use crate::walk::Walk;
 use crate::{Dataset, Estimator, FitError};
 
 /// A division of distinct vectors into folds.
@@ -202,41 +203,44 @@ pub(crate) fn ladders(grid: &[Estimator]) -> Vec<Ladder> {
 /// For each number of trees, the probability of every vector of `data` by so many of the first trees. A
 /// classifier that is no ensemble answers the same for each.
 pub(crate) fn staged(member: &Member, data: &Dataset, counts: &[usize]) -> Vec<Vec<f64>> {
-    let mut probabilities: Vec<Vec<f64>> = counts.iter().map(|_| Vec::with_capacity(data.len())).collect();
-    let mut put = |scores: &mut dyn FnMut(usize) -> f64| {
-        for (step, count) in probabilities.iter_mut().zip(counts) {
-            step.push(scores(*count));
+    match &member.classifier {
+        Classifier::GradientBoosting { base, trees } => {
+            staged_sums(trees, data, counts, |sum, _| ScoreUnit::LogOdds.probability(base + sum))
         }
-    };
-    let vote_weights = vote_weights(&member.classifier);
-    for row in data.rows() {
-        let vector = row.vector;
-        match &member.classifier {
-            Classifier::GradientBoosting { base, trees } => {
-                let sums = prefix_sums(trees.leaf_values(vector));
-                put(&mut |count| ScoreUnit::LogOdds.probability(base + sums[count.min(sums.len() - 1)]));
-            }
-            Classifier::RandomForest(trees) => {
-                let sums = prefix_sums(trees.leaf_values(vector));
-                put(&mut |count| {
-                    let count = count.min(sums.len() - 1);
-                    sums[count] / count as f64
-                });
-            }
-            Classifier::AdaBoost(trees) => {
-                let sums = prefix_sums(trees.leaf_values(vector));
-                put(&mut |count| {
-                    let count = count.min(sums.len() - 1);
-                    ScoreUnit::Vote.probability(sums[count] / vote_weights[count])
-                });
-            }
-            _ => {
-                let probability = member.probability(vector);
-                put(&mut |_| probability);
-            }
+        Classifier::RandomForest(trees) => staged_sums(trees, data, counts, |sum, count| sum / count as f64),
+        Classifier::AdaBoost(trees) => {
+            let weights = vote_weights(trees);
+            staged_sums(trees, data, counts, |sum, count| ScoreUnit::Vote.probability(sum / weights[count]))
+        }
+        _ => {
+            let probabilities: Vec<f64> =
+                data.rows().iter().map(|row| member.probability(row.vector)).collect();
+            vec![probabilities; counts.len()]
         }
     }
-    probabilities
+}
+
+/// Goes through the trees once. `probability` makes one of a sum of leaves and the number of their trees.
+fn staged_sums(
+    trees: &Trees,
+    data: &Dataset,
+    counts: &[usize],
+    probability: impl Fn(f64, usize) -> f64,
+) -> Vec<Vec<f64>> {
+    let mut sums = vec![0.0; data.len()];
+    let mut stages = Vec::with_capacity(counts.len());
+    let (mut left, mut added) = (trees.iter(), 0);
+    for &count in counts {
+        for nodes in left.by_ref().take(count.saturating_sub(added)) {
+            let walk = Walk::new(&nodes);
+            for (sum, row) in sums.iter_mut().zip(data.rows()) {
+                *sum += walk.value(row.vector.bits());
+            }
+            added += 1;
+        }
+        stages.push(sums.iter().map(|sum| probability(*sum, added)).collect());
+    }
+    stages
 }
 
 /// The sums of the first 0, 1, 2, … values.
@@ -250,9 +254,8 @@ fn prefix_sums(values: impl Iterator<Item = f64>) -> Vec<f64> {
     sums
 }
 
-/// The weights of the first 0, 1, 2, … stumps together, where they vote.
-fn vote_weights(classifier: &Classifier) -> Vec<f64> {
-    let Classifier::AdaBoost(trees) = classifier else { return Vec::new() };
+/// The weights of the first 0, 1, 2, … stumps together.
+fn vote_weights(trees: &Trees) -> Vec<f64> {
     let weight = |stump: Vec<TreeNode>| {
         let value = |node: &TreeNode| if let TreeNode::Leaf(leaf) = node { leaf.value.abs() } else { 0.0 };
         stump.iter().map(value).fold(0.0, f64::max)
