@@ -5,11 +5,13 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::failure::Failure;
-use crate::{card, models, output, predict, runs, sample, schema, serve, train};
+use crate::{
+    batches, card, export, models, output, predict, push, runs, sample, schema, serve, train, version,
+};
 
 /// Tells phishing sites from legitimate ones, by 30 coded features of each site.
 #[derive(Debug, Parser)]
-#[command(name = "lurelight", version, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(name = "lurelight", version = version::VERSION, max_term_width = 100, after_help = AFTER_HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -17,22 +19,31 @@ struct Cli {
 
 const AFTER_HELP: &str = "\
 First steps:
-  lurelight sample 1000 --out sites.csv     synthetic rows to try things on
-  lurelight predict sites.csv               judge them with the model compiled in
-  lurelight train sites.csv                 train on labelled rows; writes model.lure and card.json
-  lurelight card model.lure                 how good it is
+  lurelight predict sites.csv               judge rows with the model compiled in
+  lurelight push labelled.csv               keep labelled rows in the home, .lurelight
+  lurelight train                           learn from all of them; the best becomes the champion
+  lurelight runs                            what was done, run by run
+  lurelight models                          versions: compare them, promote one, roll back
+  lurelight serve                           the page and the API, by the champion
+Without a home:
+  lurelight sample 2000 --out labelled.csv  synthetic rows to try things on
+  lurelight train labelled.csv              train on a file alone; writes model.lure and card.json
   lurelight serve --model model.lure        the page and the API on http://127.0.0.1:9000
 
 Exit codes:
-  0  done
-  1  failed: something could not be read, written or started
-  2  wrong usage
-  3  the rows cannot be used: no usable row, columns absent, too few rows to train on
-  4  a model cannot be used, or what a home keeps is damaged";
+  0    done
+  1    failed: something could not be read, written or started; a disk is full or not to be written
+  2    wrong usage
+  3    the rows cannot be used: no usable row, no records yet, columns absent, one label only, too few rows
+  4    a model, or what the home keeps, cannot be used
+  130  broken off by Ctrl-C";
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Train(train::Args),
+    Push(push::Args),
+    Batches(batches::Args),
+    Export(export::Args),
+    Train(Box<train::Args>),
     Predict(predict::Args),
     Serve(serve::Args),
     Runs(runs::Args),
@@ -45,6 +56,9 @@ enum Command {
 /// Parses the arguments and does what they say.
 pub fn run() -> ExitCode {
     let done = match Cli::parse().command {
+        Command::Push(args) => push::run(&args),
+        Command::Batches(args) => batches::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Serve(args) => serve::run(args),

@@ -9,19 +9,38 @@ use lurelight_store::{DirectoryArtifacts, DirectoryRecords};
 
 use crate::failure::Failure;
 
+/// The home where none is named.
+pub const DEFAULT: &str = ".lurelight";
+
 /// Where everything is kept that outlives a command.
 #[derive(Debug, clap::Args)]
 pub struct Home {
     /// The directory that keeps records, runs, models and the registry
-    #[arg(long, value_name = "DIR", global = true, env = "LURELIGHT_HOME", default_value = ".lurelight")]
+    #[arg(long, value_name = "DIR", global = true, env = "LURELIGHT_HOME", default_value = DEFAULT)]
     pub home: PathBuf,
 }
 
 impl Home {
+    /// Where it keeps artifacts.
+    pub fn artifacts(&self) -> PathBuf {
+        self.home.join("artifacts")
+    }
+
+    /// What a command needs to find it, with a space before it; nothing where it is found anyway.
+    pub fn flag(&self) -> String {
+        let named = std::env::var_os("LURELIGHT_HOME").filter(|home| !home.is_empty());
+        let found = named.unwrap_or_else(|| DEFAULT.into());
+        if self.home.as_os_str() == found {
+            String::new()
+        } else {
+            format!(" --home {}", self.home.display())
+        }
+    }
+
     /// The stores in it. Nothing is made before something is written.
     pub fn stores(&self) -> Stores {
         Stores {
-            artifacts: Arc::new(DirectoryArtifacts::open(self.home.join("artifacts"))),
+            artifacts: Arc::new(DirectoryArtifacts::open(self.artifacts())),
             records: Arc::new(DirectoryRecords::open(self.home.join("records"))),
         }
     }
@@ -29,7 +48,11 @@ impl Home {
 
 /// Waits for what a command does with its stores.
 pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    tokio::runtime::Runtime::new().context("the program cannot start its threads")?.block_on(work)
+    let runtime = tokio::runtime::Runtime::new().context("the program cannot start its threads")?;
+    let done = runtime.block_on(work);
+    // What still calculates for a command that was broken off is not waited for.
+    runtime.shutdown_background();
+    done
 }
 
 /// Who runs this program: `user@host`, as far as the system says.

@@ -1,8 +1,10 @@
 //! The command line of Lurelight.
 
+mod batches;
 mod card;
 mod chosen;
 mod cli;
+mod export;
 mod failure;
 mod files;
 mod home;
@@ -10,15 +12,18 @@ mod layout;
 mod model_file;
 mod models;
 mod output;
+mod pipeline;
 mod predict;
 mod progress;
 mod protocol;
+mod push;
 mod runs;
 mod sample;
 mod schema;
 mod serve;
 mod train;
 mod verdicts;
+mod version;
 mod wording;
 
 use std::process::ExitCode;

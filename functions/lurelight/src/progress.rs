@@ -63,7 +63,7 @@ impl State {
 }
 
 /// A bar over counted steps, with a message before it.
-fn steps() -> ProgressBar {
+pub fn steps() -> ProgressBar {
     styled(ProgressBar::new(0), "{msg:34} {bar:30} {pos}/{len} {elapsed}")
 }
 

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
-use lurelight_learn::{ThresholdRule, TrainOptions, Training};
+use lurelight_learn::{TrainOptions, Training};
 use lurelight_model::{Card, Family, Figures};
 use lurelight_schema::Record;
 use lurelight_schema::read::{LabelUse, ReadOptions, Report, read_records};
@@ -12,35 +12,33 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::files::{self, Aside};
+use crate::pipeline::{PipelineOptions, TrainingOptions};
 use crate::progress::TrainingProgress;
 use crate::protocol::{self, Protocol};
-use crate::{card, model_file, output};
+use crate::{card, model_file, output, pipeline};
 
-/// Train on labelled rows: tune every family, choose the best, measure it, write it.
+/// Train on the records of the home, or on files alone: tune every family, choose the best, measure it.
 ///
-/// Reads CSV, ARFF, JSON and JSON Lines with the 30 features and the label Result (1 = legitimate, -1 =
-/// phishing). Rows are split by a hash of their features: folds 3 to 9 train, folds 0 to 2 only measure, so
-/// that no tested row was trained on. Rows that cannot be used are named and left out.
+/// Without FILE all records that were pushed go through the pipeline: a snapshot is kept, looked at and split, every
+/// family is fitted, the best becomes a version in the registry, and the champion if it is better than the one that
+/// serves. The run leaves its reports and a page in the home. Where there is nothing new to learn it ends without
+/// a change. A run that was broken off goes on with --run and its name, or begin another.
+///
+/// With FILE nothing but these rows counts and no home is touched: the model goes to --out. CSV, ARFF, JSON and JSON
+/// Lines are read, with the 30 features and the label Result (1 = legitimate, -1 = phishing).
+///
+/// Rows are split by a hash of their features: folds 3 to 9 train, folds 0 to 2 only measure, so that no tested
+/// row was trained on. Rows that cannot be used are named and left out.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Labelled rows; several files are read one after the other, - is standard input
-    #[arg(value_name = "FILE", required = true)]
+    #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Where the model goes; its card goes beside it
-    #[arg(long, value_name = "MODEL", default_value = "model.lure")]
-    out: PathBuf,
-    /// The seed of everything random
-    #[arg(long, default_value_t = 42)]
-    seed: u64,
-    /// Folds of the cross-validation
-    #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u8).range(2..=20))]
-    cv_folds: u8,
-    /// Choose the threshold for the highest recall at this false positive rate, instead of the best F1
-    #[arg(long, value_name = "RATE")]
-    max_false_positive_rate: Option<f64>,
-    /// Families to try, by name [default: all]; a soft vote gives no reasons, so leave it out to have some
-    #[arg(long, value_name = "FAMILY,…", value_delimiter = ',')]
-    families: Option<Vec<Family>>,
+    /// Where the model goes; its card goes beside it [default: model.lure]
+    #[arg(long, value_name = "MODEL")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    training: TrainingOptions,
     /// Threads to use [default: one a processor]; the result is the same for any number
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
@@ -50,36 +48,50 @@ pub struct Args {
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    pipeline: PipelineOptions,
 }
 
-/// Trains and writes the model.
+/// The model's place where none is named.
+const OUT: &str = "model.lure";
+
+/// Runs the pipeline, or trains on files and writes the model.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    if let Some(protocol) = args.protocol {
-        start_threads(args.threads)?;
-        let (records, _) = read_all(&args.files)?;
-        return protocol::run(protocol, &records, &args.files, args.seed, args.json);
+    start_threads(args.threads)?;
+    if args.files.is_empty() {
+        if args.protocol.is_some() {
+            let message = "--protocol is followed on files: name one, `lurelight train FILE --protocol …`";
+            return Err(Failure::Usage(anyhow!(message)));
+        }
+        if args.out.is_some() {
+            return Err(Failure::Usage(anyhow!(
+                "--out is where the model of `lurelight train FILE` goes; without FILE the home keeps it, and \
+                 `lurelight models` lists what is there"
+            )));
+        }
+        return pipeline::run(&args.pipeline, &args.training, args.json);
     }
+    if let Some(protocol) = args.protocol {
+        let (records, _) = read_all(&args.files)?;
+        let seed = args.training.over(TrainOptions::default()).seed;
+        return protocol::run(protocol, &records, &args.files, seed, args.json);
+    }
+    train_on_files(args, args.out.as_deref().unwrap_or(Path::new(OUT)))
+}
+
+fn train_on_files(args: &Args, out: &Path) -> Result<(), Failure> {
     // Known before the work is done: whether its result can be written.
-    if args.out.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
-        let name = args.out.display();
+    if out.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+        let name = out.display();
         return Err(Failure::Other(anyhow!(
             "{name} is no ordinary file: a model needs a file, and its card one beside it"
         )));
     }
     // Both are tried and dropped, so that a training that is stopped leaves nothing beside them.
-    let card_path = model_file::card_path(&args.out);
-    drop((Aside::new(&args.out)?, Aside::new(&card_path)?));
-    start_threads(args.threads)?;
+    let card_path = model_file::card_path(out);
+    drop((Aside::new(out)?, Aside::new(&card_path)?));
     let (records, reports) = read_all(&args.files)?;
-    let options = TrainOptions {
-        seed: args.seed,
-        cv_folds: args.cv_folds.into(),
-        threshold: args
-            .max_false_positive_rate
-            .map_or(ThresholdRule::BestF1, ThresholdRule::MaxFalsePositiveRate),
-        families: args.families.clone().unwrap_or_else(|| Family::ALL.to_vec()),
-        ..TrainOptions::default()
-    };
+    let options = args.training.over(TrainOptions::default());
     let progress = TrainingProgress::new();
     let trained = lurelight_learn::train(&records, &options, &progress);
     let seconds = progress.finish();
@@ -87,7 +99,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
     // The card first: a card beside another model is noticed by the digest in it, and left out.
     let card = training.card.to_json().context("the card cannot be written")?;
-    let (card_file, model_file) = (Aside::new(&card_path)?, Aside::new(&args.out)?);
+    let (card_file, model_file) = (Aside::new(&card_path)?, Aside::new(out)?);
     write(card_file, card.as_bytes())?;
     write(model_file, &training.artifact.to_bytes())?;
 
@@ -98,10 +110,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         .map(|candidate| seconds.iter().find(|(family, _)| *family == candidate.family).map_or(0.0, |s| s.1))
         .collect();
     let text = if args.json {
-        let summary = Summary::new(&training, &reports, &seconds, &args.out, &card_path);
+        let summary = Summary::new(&training, &reports, &seconds, out, &card_path);
         serde_json::to_string_pretty(&summary).context("the result cannot be written")? + "\n"
     } else {
-        text(&training, &seconds, args)
+        text(&training, &seconds, out)
     };
     Ok(output::print(&text)?)
 }
@@ -136,7 +148,7 @@ fn read_all(paths: &[PathBuf]) -> Result<(Vec<Record>, Vec<Report>), Failure> {
     Ok((records, reports))
 }
 
-fn text(training: &Training, seconds: &[f64], args: &Args) -> String {
+fn text(training: &Training, seconds: &[f64], out: &Path) -> String {
     let card = &training.card;
     let failed: String = training
         .failed
@@ -147,7 +159,7 @@ fn text(training: &Training, seconds: &[f64], args: &Args) -> String {
         "{}{failed}\n{}\n{}\n{}\n",
         card::candidates(card, Some(seconds)),
         card::held_out(card),
-        verdict(card, &args.out),
+        verdict(card, out),
         flattery(card)
     )
 }
