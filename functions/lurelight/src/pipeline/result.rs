@@ -10,10 +10,10 @@ use lurelight_pipeline::{DriftVerdict, FitOutcome, PromoteReport, Stage, Stores}
 use lurelight_store::{Event, Key, RunId, Version};
 use serde::Serialize;
 
-use crate::card;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::wording::{count, counted};
+use crate::{card, layout};
 
 /// A run that has ended, and who serves now.
 pub struct Finished {
@@ -58,57 +58,54 @@ impl Finished {
 
     /// For people.
     pub fn text(&self) -> String {
-        // Writing to a String does not fail.
-        let mut text = String::new();
-        let mut line = |line: &str| {
-            let _infallible = writeln!(text, "{line}");
-        };
-        line(&self.promoted.words());
+        let width = layout::terminal_width();
+        let mut text = layout::paragraph(&self.promoted.words(), width);
+        text += &format!("\n{}", layout::fields(&self.rows_in_words(), width));
+        if let Some(evaluated) = &self.reports.evaluate {
+            text += &format!("\n{}", card::candidates(&evaluated.card, self.seconds.as_deref()));
+        }
+        // Never broken into lines: a link is opened and a command is copied.
+        let what_now = self.what_now().into_iter().map(|(name, said)| format!("{name:10}{said}\n"));
+        text + "\n" + &what_now.collect::<String>()
+    }
+
+    fn rows_in_words(&self) -> Vec<(&'static str, String)> {
+        let mut fields = Vec::new();
         if let Some(ingested) = &self.reports.ingest {
-            let rows = counted(ingested.rows, "row");
             let batches = match ingested.batches.len() as u64 {
                 1 => "1 batch".to_owned(),
                 more => format!("{} batches", count(more)),
             };
-            line(&format!("\nRecords   {rows} in {batches}"));
+            fields.push(("Records", format!("{} in {batches}", counted(ingested.rows, "row"))));
         }
         if let Some(validated) = &self.reports.validate {
             if validated.invalid_rows > 0 {
                 let rows = counted(validated.invalid_rows, "row");
-                line(&format!("          {rows} cannot be used; {} says why", validated.invalid.key));
+                fields
+                    .push(("Invalid", format!("{rows} cannot be used; {} says why", validated.invalid.key)));
             }
-            line(&format!("Drift     {}", validated.drift_words));
-            for warning in &validated.warnings {
-                line(&format!("Warning   {warning}"));
-            }
+            fields.push(("Drift", validated.drift_words.clone()));
+            fields.extend(validated.warnings.iter().map(|warning| ("Warning", warning.clone())));
         }
-        for (family, reason) in self.failed() {
-            line(&format!("Failed    {family}: {reason}"));
+        fields.extend(self.failed().map(|(family, reason)| ("Failed", format!("{family}: {reason}"))));
+        fields
+    }
+
+    fn what_now(&self) -> Vec<(&'static str, String)> {
+        let mut fields = vec![("Report", self.page.clone())];
+        let Some((event, version)) = &self.champion else {
+            fields.push(("Champion", "none yet".to_owned()));
+            return fields;
+        };
+        let (family, home) = (&version.details.family, &self.home_flag);
+        let run = &version.details.run;
+        fields.push(("Champion", format!("version {}, {family}, of run {run}", version.number)));
+        fields.push(("To judge", format!("lurelight predict FILE{home}")));
+        fields.push(("To serve", format!("lurelight serve{home}")));
+        if let Some(previous) = event.previous {
+            fields.push(("To undo", format!("lurelight models roll-back{home} (to version {previous})")));
         }
-        if let Some(evaluated) = &self.reports.evaluate {
-            line("");
-            line(&card::candidates(&evaluated.card, self.seconds.as_deref()));
-        }
-        line(&format!("Report    {}", self.page));
-        match &self.champion {
-            None => line("Champion  none yet"),
-            Some((event, version)) => {
-                let family = &version.details.family;
-                line(&format!(
-                    "Champion  version {}, {family}, of run {}",
-                    version.number, version.details.run
-                ));
-                let home = &self.home_flag;
-                line(&format!("          judge rows with it: lurelight predict FILE{home}"));
-                line(&format!("          serve it:           lurelight serve{home}"));
-                if let Some(previous) = event.previous {
-                    line(&format!(
-                        "          go back:            lurelight models roll-back{home} (to version {previous})"
-                    ));
-                }
-            }
-        }
-        text
+        fields
     }
 
     fn failed(&self) -> impl Iterator<Item = (Family, &str)> {
