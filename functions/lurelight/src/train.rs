@@ -15,7 +15,7 @@ use crate::files::{self, Aside};
 use crate::pipeline::{PipelineOptions, TrainingOptions};
 use crate::progress::TrainingProgress;
 use crate::protocol::{self, Protocol};
-use crate::{card, model_file, output, pipeline};
+use crate::{card, layout, model_file, output, pipeline};
 
 /// Train on the records of the home, or on files alone: tune every family, choose the best, measure it.
 ///
@@ -179,17 +179,24 @@ fn verdict(card: &Card, out: &Path) -> String {
 /// The figure that others publish, and why it is higher.
 fn flattery(card: &Card) -> String {
     let r = &card.random_split;
-    format!(
-        "For comparison with what others publish: split at random 70/30 (seed {}), the same family and parameters reach \n\
-         F1 {:.4} with legitimate as the positive class ({:.4} with phishing). That flatters: {:.0} % of the rows tested \n\
-         there were trained on with the very same features, so it measures memory as well; and legitimate is the easier \n\
-         class. The figures above keep identical rows on one side.",
-        card.seed,
-        r.f1_legitimate,
-        r.figures.f1,
-        100.0 * r.seen_share,
-    )
-    .replace(" \n", "\n")
+    let seen = 100.0 * r.seen_share;
+    let memory = if seen < 0.5 {
+        "Hardly any row tested there was trained on with the very same features, so it measures little memory; but \
+         legitimate is the easier class."
+            .to_owned()
+    } else {
+        format!(
+            "That flatters: {seen:.0} % of the rows tested there were trained on with the very same features, so it \
+             measures memory as well; and legitimate is the easier class."
+        )
+    };
+    let text = format!(
+        "For comparison with what others publish: split at random 70/30 (seed {}), the same family and parameters reach \
+         F1 {:.4} with legitimate as the positive class ({:.4} with phishing). {memory} The figures above keep identical \
+         rows on one side.",
+        card.seed, r.f1_legitimate, r.figures.f1,
+    );
+    layout::paragraph(&text, layout::terminal_width())
 }
 
 /// What `--json` prints.

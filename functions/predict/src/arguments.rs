@@ -64,7 +64,7 @@ Options:
   -a, --address ADDRESS  where to listen: 127.0.0.1:9001, 0.0.0.0:80, :9001, or a port
                          alone; port 0 takes any free one [default: 127.0.0.1:9000]
       --home DIR         the directory whose registry names the champion
-                         [default: .lurelight, if it is there and this is not Lambda]
+                         [default: .lurelight; on Lambda none]
   -V, --version          print the version
   -h, --help             print this help
 

@@ -55,10 +55,11 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     }
 }
 
-/// The directory that was named, or the usual one where it is there. A function in Lambda has none by itself.
+/// The directory that was named, or the usual one, which need not be there yet. A function in Lambda has none by
+/// itself.
 fn find_home(named: Option<PathBuf>) -> Option<PathBuf> {
     let variable = || std::env::var_os("LURELIGHT_HOME").filter(|value| !value.is_empty()).map(PathBuf::from);
-    let usual = || Some(PathBuf::from(".lurelight")).filter(|home| !in_lambda() && home.is_dir());
+    let usual = || (!in_lambda()).then(|| PathBuf::from(".lurelight"));
     named.or_else(variable).or_else(usual)
 }
 
@@ -81,7 +82,7 @@ pub async fn serve(serving: Serving, config: Config) -> Result<(), Error> {
     say(&format!(
         "\n  Lurelight is at {url}   (model {version}: {source}; stop with Ctrl-C)\n\n  \
          Try    curl -s {url}sample.csv | curl -s -F file=@- {url}predict -H 'accept: text/csv'\n  \
-         Then   cargo run --release -p lurelight -- train FILE    to train on rows of your own\n\n"
+         Then   cargo run --release -p lurelight -- help    to train on rows of your own\n\n"
     ));
     listener.serve(router, &config).await
 }

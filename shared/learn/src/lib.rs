@@ -1,7 +1,7 @@
 //! Fitting: families of classifiers, tuning, calibration, metrics. Pure and seeded: no input, no output,
 //! and the same records, configuration and seed give the same model to the bit, for any number of
-//! threads and on any x86-64 processor. Logistic regression is exempt, because linfa fits it; its
-//! predictions agree to 1e-9.
+//! threads and on any x86-64 processor. `exp` and `ln` come from `libm`; the system's own are asked only by linfa's
+//! tree, for the logarithm of its entropy.
 //!
 //! Everything is fitted on a [`Dataset`]: distinct feature vectors, each with its number of rows of either
 //! label. [`train()`] runs the whole protocol; the estimators can be used alone:

@@ -386,7 +386,7 @@ fn usual_home(_: &Server) {
     let in_folder = |path: &Path| Server::start_in(path, &[]);
     answers_by(&in_folder(folder.path()), 1, "champion, version 1");
     let empty = tempfile::tempdir().unwrap();
-    answers_by_the_compiled_in(&in_folder(empty.path()), "compiled-in");
+    answers_by_the_compiled_in(&in_folder(empty.path()), "compiled-in (no champion yet)");
     let output = Command::new(env!("CARGO_BIN_EXE_predict")).args(["--home", ""]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
 }
