@@ -1,7 +1,9 @@
 //! Random forests (Breiman, 2001): bootstrap samples, features drawn at each split, leaf probabilities
 //! averaged.
 
-use lurelight_model::{Classifier, Trees};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use lurelight_model::{Classifier, InvalidTrees, MAX_NODES, Trees};
 use rand::RngExt;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -61,9 +63,14 @@ impl ValidRandomForestParams {
             return Err(FitError::NoRows);
         }
         let owners = row_owners(data);
+        // Trees that no artifact could carry are not grown to their end: it would take all memory.
+        let grown = AtomicUsize::new(0);
         let trees: Vec<_> = (0..self.0.n_estimators as u64)
             .into_par_iter()
             .map(|tree| {
+                if grown.load(Ordering::Relaxed) > MAX_NODES {
+                    return Vec::new();
+                }
                 let counts = bootstrap(&owners, 2 * data.len(), seed, tree);
                 let mut samples = Vec::with_capacity(data.len());
                 let drawn = data.rows().iter().zip(counts.as_chunks::<2>().0);
@@ -72,9 +79,14 @@ impl ValidRandomForestParams {
                         impurity_sample(row.vector, f64::from(*phishing), f64::from(*legitimate))
                     },
                 ));
-                grow_impurity(&mut samples, self.0.criterion, self.0.limits, seed, tree)
+                let tree = grow_impurity(&mut samples, self.0.criterion, self.0.limits, seed, tree);
+                grown.fetch_add(tree.len(), Ordering::Relaxed);
+                tree
             })
             .collect();
+        if grown.into_inner() > MAX_NODES {
+            return Err(InvalidTrees::TooManyNodes.into());
+        }
         Ok(Classifier::RandomForest(Trees::new(&trees)?))
     }
 }
@@ -97,4 +109,28 @@ fn bootstrap(owners: &[u32], owner_count: usize, seed: u64, tree: u64) -> Vec<u3
         counts[owners[rng.random_range(0..owners.len())] as usize] += 1;
     }
     counts
+}
+
+#[cfg(test)]
+mod tests {
+    use lurelight_schema::{Code, Feature, FeatureVector, Label, Record};
+
+    use super::*;
+
+    #[test]
+    fn a_forest_that_no_artifact_could_carry_is_refused() {
+        let mut rng = stream(7, &[]);
+        let mut noise = || {
+            let codes = Feature::ALL.iter().map(|feature| (*feature, rng.random_range(0..3)));
+            let vector = codes.fold(FeatureVector::MISSING, |vector, (feature, code)| {
+                vector.with(feature, [Code::Minus, Code::Zero, Code::Plus][code])
+            });
+            let label = if rng.random_range(0..2) == 0 { Label::Phishing } else { Label::Legitimate };
+            Record { vector, label }
+        };
+        let records: Vec<Record> = (0..8_000).map(|_| noise()).collect();
+        let params = RandomForestParams { n_estimators: 1_024, ..RandomForestParams::default() };
+        let refused = params.check().unwrap().fit(&Dataset::new(&records), 1);
+        assert_eq!(refused.unwrap_err().to_string(), InvalidTrees::TooManyNodes.to_string());
+    }
 }

@@ -66,8 +66,10 @@ pub enum InvalidTrees {
     #[error("an ensemble needs at least one tree")]
     Empty,
     /// More nodes than [`MAX_NODES`].
-    #[error("{0} nodes are more than the {MAX_NODES} that an ensemble may have")]
-    TooManyNodes(usize),
+    #[error(
+        "an ensemble may have {MAX_NODES} nodes at most: make fewer trees, shallower ones, or larger leaves"
+    )]
+    TooManyNodes,
     /// A path longer than [`MAX_DEPTH`].
     #[error("node {0} is more than {MAX_DEPTH} splits away from its root")]
     TooDeep(usize),
@@ -251,7 +253,7 @@ impl TryFrom<Written> for Trees {
             return Err(InvalidTrees::Empty);
         }
         if written.nodes.len() > MAX_NODES {
-            return Err(InvalidTrees::TooManyNodes(written.nodes.len()));
+            return Err(InvalidTrees::TooManyNodes);
         }
         if let Some(at) = written.values.iter().position(|value| !value.is_finite()) {
             return Err(InvalidTrees::NotFinite(at));
