@@ -16,6 +16,10 @@ use crate::split::{self, DECISION_FOLDS, HELD_OUT_FOLDS, REPORT_FOLD, in_folds};
 use crate::train::{Progress, Stage, TrainError, TrainOptions, Training};
 use crate::{Dataset, Estimator, FitError};
 
+/// By how much F1 of a vote must be above that of the best of the others: it gives no reasons for its verdicts, and costs
+/// as much as all of its members together.
+const VOTE_MARGIN: f64 = 0.001;
+
 /// Lets the contenders vote, picks the best, calibrates it, chooses its threshold, and measures it on folds 0 to 2,
 /// here for the first time. `digest` names the records in the card.
 ///
@@ -35,6 +39,7 @@ pub fn conclude(
     if options.families.contains(&Family::SoftVote) {
         contenders.extend(soft_vote(&contenders, training, options));
         rank(&mut contenders);
+        prefer_reasons(&mut contenders);
     }
     let Some(champion) = contenders.first() else {
         let (family, source) = failed.into_iter().next().unwrap_or((Family::SoftVote, FitError::NoRows));
@@ -87,6 +92,16 @@ pub fn conclude(
 fn rank(contenders: &mut [Contender]) {
     contenders.sort_by_key(|contender| contender.family);
     contenders.sort_by(|a, b| compare(&a.cross_validated, &b.cross_validated));
+}
+
+/// Puts a vote behind the best of the others, unless it is better by [`VOTE_MARGIN`] at least.
+fn prefer_reasons(contenders: &mut [Contender]) {
+    if let [vote, other, ..] = contenders
+        && vote.family == Family::SoftVote
+        && vote.cross_validated.f1 < other.cross_validated.f1 + VOTE_MARGIN
+    {
+        std::mem::swap(vote, other);
+    }
 }
 
 fn evaluate_held_out(model: &Model, data: &Dataset, seed: u64, progress: &dyn Progress) -> HeldOut {
