@@ -62,7 +62,7 @@ fn training_writes_a_model_that_the_other_commands_use() {
         "seconds",
         "folds 0 to 2",
         "It is in model.lure with card.json beside it",
-        "That flatters",
+        "For comparison with what others publish",
     ] {
         assert!(printed.contains(expected), "{expected} is not in\n{printed}");
     }

@@ -83,7 +83,7 @@ fn healthz(server: &Server) {
     let health = health.json();
     assert_eq!(health["status"], "ok");
     assert_eq!(health["version"], env!("CARGO_PKG_VERSION"));
-    assert_eq!(health["model"]["source"], "compiled-in");
+    assert_eq!(health["model"]["source"], "compiled-in (no champion yet)");
     let [sha256, version] =
         ["sha256", "version"].map(|name| health["model"][name].as_str().unwrap().to_owned());
     assert!(sha256.len() == 64 && sha256.starts_with(&version), "{sha256} {version}");

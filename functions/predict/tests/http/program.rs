@@ -22,7 +22,7 @@ fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, 
 
 fn greets(server: &Server) {
     let url = format!("http://{}/", server.address);
-    for part in [url.as_str(), "curl", "predict -H 'accept: text/csv'", "lurelight -- train FILE"] {
+    for part in [url.as_str(), "curl", "predict -H 'accept: text/csv'", "lurelight -- help"] {
         assert!(server.greeting.contains(part), "no {part:?} in {}", server.greeting);
     }
 }
