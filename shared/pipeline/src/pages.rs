@@ -1,12 +1,11 @@
 //! `report.html` and `drift.html`: each a file of its own, with nothing to load and no script.
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
 
 use askama::Template;
 use lurelight_learn::evaluate::Comparison;
-use lurelight_model::{Card, Confusion, Estimate, Metrics, ReliabilityBin};
-use lurelight_plot::{Band, Bar, Bars, Dot, Square, dots};
+use lurelight_model::{Card, Confusion, Estimate, ReliabilityBin};
+use lurelight_plot::{Band, Bar, Bars, Dot, dots, parameters};
 
 use crate::Error;
 use crate::decide::{Condition, Rule};
@@ -142,52 +141,23 @@ fn candidates(card: &Card) -> String {
 }
 
 fn metrics(card: &Card) -> Vec<(&'static str, &'static str, Estimate)> {
-    let Metrics { figures: m, ece } = card.held_out.all.metrics;
-    vec![
-        ("F1", "harmonic mean of precision and recall", m.f1),
-        ("Precision", "of the rows called phishing, those that are", m.precision),
-        ("Recall", "of the phishing rows, those that are found", m.recall),
-        ("Accuracy", "rows called right", m.accuracy),
-        ("ROC-AUC", "ranking; 0.5 is chance, 1 is perfect", m.roc_auc),
-        ("PR-AUC", "average precision", m.pr_auc),
-        ("Log-loss", "lower is better", m.log_loss),
-        ("Brier score", "lower is better", m.brier),
-        ("Calibration error", "expected, over ten bins; lower is better", ece),
-    ]
+    lurelight_plot::metrics(&card.held_out.all).into()
 }
 
 fn roc(card: &Card) -> String {
-    let plot = Square {
-        description: "Receiver operating characteristic: true positive rate over false positive rate",
-        x_label: "false positive rate",
-        y_label: "true positive rate",
-        reference: Some([(0.0, 0.0), (1.0, 1.0)]),
-    };
-    plot.curve(&card.held_out.all.roc.0)
+    lurelight_plot::roc(&card.held_out.all)
 }
 
 fn precision_recall(card: &Card) -> String {
-    let confusion = card.held_out.all.confusion;
-    let phishing = (confusion.true_positives + confusion.false_negatives) as f64;
-    let base = phishing / (card.held_out.all.rows.max(1) as f64);
-    let plot = Square {
-        description: "Precision over recall",
-        x_label: "recall",
-        y_label: "precision",
-        reference: Some([(0.0, base), (1.0, base)]),
-    };
-    plot.curve(&card.held_out.all.precision_recall.0)
+    lurelight_plot::precision_recall(&card.held_out.all)
 }
 
 fn reliability(card: &Card) -> String {
-    let plot = Square {
-        description: "Reliability: observed share of phishing over predicted probability in ten bins, with the band of chance",
-        x_label: "predicted probability",
-        y_label: "observed share",
-        reference: Some([(0.0, 0.0), (1.0, 1.0)]),
-    };
-    let bins = &card.held_out.all.reliability;
-    plot.reliability(bins, &bins.iter().map(null_band).collect::<Vec<Band>>())
+    let evaluation = &card.held_out.all;
+    lurelight_plot::reliability(
+        evaluation,
+        &evaluation.reliability.iter().map(null_band).collect::<Vec<Band>>(),
+    )
 }
 
 /// Where the observed share of a bin lies in 95 of 100 cases, were its probability true.
@@ -199,10 +169,6 @@ fn null_band(bin: &ReliabilityBin) -> Band {
 
 fn importance(card: &Card) -> String {
     lurelight_plot::importance(&card.importance, IMPORTANCE_SHOWN)
-}
-
-fn parameters(parameters: &BTreeMap<String, String>) -> String {
-    parameters.iter().map(|(name, value)| format!("{name} {value}")).collect::<Vec<String>>().join(", ")
 }
 
 impl RunPage<'_> {

@@ -5,9 +5,11 @@
 
 mod bars;
 mod dots;
+mod evaluation;
 mod square;
 mod svg;
 
 pub use bars::{Bar, Bars, importance};
 pub use dots::{Dot, dots};
+pub use evaluation::{metrics, parameters, precision_recall, reliability, roc};
 pub use square::{Band, Square};

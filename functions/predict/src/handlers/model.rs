@@ -1,12 +1,13 @@
 //! `GET /models/current`: the card of the model that serves, as a page or as JSON.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::Json;
 use axum::http::HeaderMap;
 use axum::http::header::VARY;
 use axum::response::{IntoResponse, Response};
-use lurelight_model::{Calibration, Card, Estimate, Metrics};
-use lurelight_plot::{Square, importance};
+use lurelight_model::{Calibration, Card, Estimate};
 use lurelight_web::layout::Page;
 use lurelight_web::{BasePath, negotiate};
 use serde::Serialize;
@@ -40,20 +41,8 @@ struct Metric {
 
 impl ModelPage<'_> {
     fn metrics(&self, card: &Card) -> Vec<Metric> {
-        let Metrics { figures: m, ece } = card.held_out.all.metrics;
-        [
-            ("F1", "harmonic mean of precision and recall", m.f1),
-            ("Precision", "of the rows called phishing, those that are", m.precision),
-            ("Recall", "of the phishing rows, those that are found", m.recall),
-            ("Accuracy", "rows called right", m.accuracy),
-            ("ROC-AUC", "ranking; 0.5 is chance, 1 is perfect", m.roc_auc),
-            ("PR-AUC", "average precision", m.pr_auc),
-            ("Log-loss", "lower is better", m.log_loss),
-            ("Brier score", "lower is better", m.brier),
-            ("Calibration error", "expected, over ten bins; lower is better", ece),
-        ]
-        .map(|(name, meaning, estimate)| Metric { name, meaning, estimate })
-        .into()
+        let metrics = lurelight_plot::metrics(&card.held_out.all);
+        metrics.map(|(name, meaning, estimate)| Metric { name, meaning, estimate }).into()
     }
 
     fn calibration(&self, card: &Card) -> String {
@@ -67,45 +56,23 @@ impl ModelPage<'_> {
     }
 
     fn roc(&self, card: &Card) -> String {
-        let plot = Square {
-            description: "Receiver operating characteristic: true positive rate over false positive rate",
-            x_label: "false positive rate",
-            y_label: "true positive rate",
-            reference: Some([(0.0, 0.0), (1.0, 1.0)]),
-        };
-        plot.curve(&card.held_out.all.roc.0)
+        lurelight_plot::roc(&card.held_out.all)
     }
 
     fn precision_recall(&self, card: &Card) -> String {
-        let confusion = card.held_out.all.confusion;
-        let phishing = (confusion.true_positives + confusion.false_negatives) as f64;
-        let base = phishing / (card.held_out.all.rows.max(1) as f64);
-        let plot = Square {
-            description: "Precision over recall",
-            x_label: "recall",
-            y_label: "precision",
-            reference: Some([(0.0, base), (1.0, base)]),
-        };
-        plot.curve(&card.held_out.all.precision_recall.0)
+        lurelight_plot::precision_recall(&card.held_out.all)
     }
 
     fn reliability(&self, card: &Card) -> String {
-        let plot = Square {
-            description: "Reliability: observed share of phishing over predicted probability, in ten bins",
-            x_label: "predicted probability",
-            y_label: "observed share",
-            reference: Some([(0.0, 0.0), (1.0, 1.0)]),
-        };
-        plot.reliability(&card.held_out.all.reliability, &[])
+        lurelight_plot::reliability(&card.held_out.all, &[])
     }
 
     fn importance(&self, card: &Card) -> String {
-        importance(&card.importance, IMPORTANCE_SHOWN)
+        lurelight_plot::importance(&card.importance, IMPORTANCE_SHOWN)
     }
 
-    fn parameters(&self, parameters: &std::collections::BTreeMap<String, String>) -> String {
-        let pairs: Vec<String> = parameters.iter().map(|(name, value)| format!("{name} {value}")).collect();
-        pairs.join(", ")
+    fn parameters(&self, parameters: &BTreeMap<String, String>) -> String {
+        lurelight_plot::parameters(parameters)
     }
 }
 
