@@ -27,9 +27,10 @@ where
 {
     let text = said(error);
     match error {
-        SdkError::ConstructionFailure(_) => {
-            (ErrorKind::Invalid, format!("the request could not be made ({text}); check the name and AWS_REGION"))
-        }
+        SdkError::ConstructionFailure(_) => (
+            ErrorKind::Invalid,
+            format!("the request could not be made ({text}); check the name and AWS_REGION"),
+        ),
         SdkError::TimeoutError(_) => {
             (ErrorKind::Unavailable, "there was no answer in time; doing it again may help".to_owned())
         }
@@ -38,11 +39,15 @@ where
         }
         SdkError::DispatchFailure(failure) if failure.is_io() => (
             ErrorKind::Unavailable,
-            format!("AWS cannot be reached ({text}); check the network and AWS_ENDPOINT_URL, then do it again"),
+            format!(
+                "AWS cannot be reached ({text}); check the network and AWS_ENDPOINT_URL, then do it again"
+            ),
         ),
         SdkError::DispatchFailure(_) => (
             ErrorKind::PermissionDenied,
-            format!("the request could not be signed or sent ({text}); check credentials, region and certificates"),
+            format!(
+                "the request could not be signed or sent ({text}); check credentials, region and certificates"
+            ),
         ),
         SdkError::ResponseError(_) => {
             (ErrorKind::Unavailable, format!("the answer was cut short ({text}); doing it again may help"))
@@ -74,9 +79,10 @@ fn answered(status: Option<u16>, code: &str, text: &str) -> (ErrorKind, String) 
             (ErrorKind::PermissionDenied, format!("it is not allowed ({text}); let this role do it"))
         }
         ("SlowDown" | "ThrottlingException" | "RequestLimitExceeded" | "TooManyRequestsException", _)
-        | (_, Some(429 | 503)) => {
-            (ErrorKind::Unavailable, format!("AWS asks for fewer requests ({text}); doing it again later helps"))
-        }
+        | (_, Some(429 | 503)) => (
+            ErrorKind::Unavailable,
+            format!("AWS asks for fewer requests ({text}); doing it again later helps"),
+        ),
         ("RequestTimeout", _) | (_, Some(500..)) => {
             (ErrorKind::Unavailable, format!("AWS failed ({text}); doing it again may help"))
         }

@@ -10,8 +10,8 @@ use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
+use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ChecksumMode;
 use bytes::Bytes;
@@ -65,9 +65,9 @@ impl S3Artifacts {
     #[must_use]
     pub fn new(settings: &SdkConfig, bucket: impl Into<String>) -> S3Artifacts {
         // Emulators answer on one host for all buckets.
-        let elsewhere = settings.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
-        let config =
-            aws_sdk_s3::config::Builder::from(settings).force_path_style(elsewhere).build();
+        let elsewhere =
+            settings.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+        let config = aws_sdk_s3::config::Builder::from(settings).force_path_style(elsewhere).build();
         S3Artifacts { client: Client::from_conf(config), bucket: bucket.into() }
     }
 
@@ -101,7 +101,8 @@ impl S3Artifacts {
                 }
             }
         }
-        let message = format!("{CONFLICT_ATTEMPTS} times another write was under way; doing it again later helps");
+        let message =
+            format!("{CONFLICT_ATTEMPTS} times another write was under way; doing it again later helps");
         Err(Error::new(ErrorKind::Unavailable, self.object(key), message))
     }
 
@@ -154,7 +155,12 @@ impl S3Artifacts {
         let head = self.client.head_object().bucket(&self.bucket).key(key.as_str()).send().await;
         let found = match head {
             Ok(head) => {
-                if head.metadata.as_ref().and_then(|metadata| metadata.get(WRITE_ID)).is_some_and(|own| own == id) {
+                if head
+                    .metadata
+                    .as_ref()
+                    .and_then(|metadata| metadata.get(WRITE_ID))
+                    .is_some_and(|own| own == id)
+                {
                     return self.etag(key, head.e_tag);
                 }
                 true
@@ -187,7 +193,8 @@ impl S3Artifacts {
     async fn read(&self, key: &Key, request: GetObjectFluentBuilder) -> Result<Option<Object>, Error> {
         let mut attempt = 1;
         loop {
-            let answer: Result<GetObjectOutput, SdkError<GetObjectError, HttpResponse>> = request.clone().send().await;
+            let answer: Result<GetObjectOutput, SdkError<GetObjectError, HttpResponse>> =
+                request.clone().send().await;
             let answer = match answer {
                 Ok(answer) => answer,
                 Err(error) if status(&error) == Some(304) => return Ok(None),

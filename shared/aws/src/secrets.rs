@@ -47,7 +47,12 @@ impl ManagedSecrets {
     pub fn new(settings: &SdkConfig, prefix: impl Into<String>) -> Result<ManagedSecrets, InvalidPrefix> {
         let prefix = prefix.into();
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+=.@-".contains(&byte);
-        if prefix.is_empty() || prefix.len() > 400 || prefix.starts_with('/') || prefix.ends_with('/') || !prefix.bytes().all(fits) {
+        if prefix.is_empty()
+            || prefix.len() > 400
+            || prefix.starts_with('/')
+            || prefix.ends_with('/')
+            || !prefix.bytes().all(fits)
+        {
             return Err(InvalidPrefix(prefix));
         }
         Ok(ManagedSecrets { client: Client::new(settings), prefix, remembered: Mutex::default() })
@@ -84,7 +89,13 @@ impl Secrets for ManagedSecrets {
         let answer = answer.map_err(|error| {
             let error = failure(&what, "cannot be read", error);
             if error.kind == ErrorKind::NotFound {
-                return Error { message: format!("there is none; create it, with the value as its text: {}", error.message), ..error };
+                return Error {
+                    message: format!(
+                        "there is none; create it, with the value as its text: {}",
+                        error.message
+                    ),
+                    ..error
+                };
             }
             error
         })?;
@@ -106,14 +117,22 @@ fn value(name: &SecretName, text: &str) -> Result<String, (ErrorKind, &'static s
         return Ok(text.to_owned());
     }
     let Ok(Value::Object(entries)) = serde_json::from_str(text) else {
-        return Err((ErrorKind::Invalid, "begins like a JSON object and is none: set it to the value itself, or mend it"));
+        return Err((
+            ErrorKind::Invalid,
+            "begins like a JSON object and is none: set it to the value itself, or mend it",
+        ));
     };
     let entry = entries.get(name.as_str()).or_else(|| entries.values().next().filter(|_| entries.len() == 1));
     match entry {
         Some(Value::String(value)) if !value.trim().is_empty() => Ok(value.trim().to_owned()),
         Some(Value::String(_)) => Err((ErrorKind::NotFound, "holds an empty value: set it")),
-        Some(_) => Err((ErrorKind::Invalid, "holds something else than a text as its value: set it to a text")),
-        None => Err((ErrorKind::Invalid, "is a JSON object of several entries, none of them called as the secret is")),
+        Some(_) => {
+            Err((ErrorKind::Invalid, "holds something else than a text as its value: set it to a text"))
+        }
+        None => Err((
+            ErrorKind::Invalid,
+            "is a JSON object of several entries, none of them called as the secret is",
+        )),
     }
 }
 

@@ -21,8 +21,9 @@ use crate::PATIENCE;
 /// Where scripts/tools installs it.
 pub fn program() -> Option<PathBuf> {
     let chosen = std::env::var_os("LURELIGHT_CACHE").filter(|value| !value.is_empty()).map(PathBuf::from);
-    let cache = chosen
-        .unwrap_or_else(|| PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/lurelight"));
+    let cache = chosen.unwrap_or_else(|| {
+        PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/lurelight")
+    });
     let program = cache.join("ministack/bin/ministack");
     program.is_file().then_some(program)
 }
@@ -91,11 +92,13 @@ pub fn settings(address: SocketAddr) -> SdkConfig {
     let credentials = Credentials::new("test", "test", None, None, "the test");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-central-1"))
+        .region(Region::new("us-east-1"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .endpoint_url(format!("http://{address}"))
-        .retry_config(RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(1)))
-        .timeout_config(TimeoutConfig::builder().read_timeout(Duration::from_secs(20)).build())
+        .retry_config(
+            RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(1)),
+        )
+        .timeout_config(TimeoutConfig::builder().read_timeout(Duration::from_secs(8)).build())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .build()
 }

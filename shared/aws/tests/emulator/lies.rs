@@ -124,7 +124,9 @@ async fn message(stream: &mut TcpStream, has_body: bool) -> std::io::Result<(Vec
         head.push(stream.read_u8().await?);
     }
     let text = String::from_utf8_lossy(&head).to_ascii_lowercase();
-    let value = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned());
+    let value = |name: &str| {
+        text.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned())
+    };
     if value("expect:").is_some() {
         stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
     }

@@ -38,7 +38,8 @@ const CASES: &[Case] = &[
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let program = aws::program();
-    let emulator = program.as_deref().filter(|_| !arguments.list).map(|program| Arc::new(Emulator::start(program)));
+    let emulator =
+        program.as_deref().filter(|_| !arguments.list).map(|program| Arc::new(Emulator::start(program)));
     let trials = CASES.iter().map(|&(name, case)| {
         let emulator = emulator.clone();
         Trial::test(name, move || {
@@ -55,7 +56,12 @@ fn main() -> ExitCode {
 
 /// Runs a case's future on threads of its own.
 fn block<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(4).build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .worker_threads(4)
+        .build()
+        .unwrap()
+        .block_on(future)
 }
 
 fn artifacts(emulator: &Emulator) {
@@ -112,7 +118,8 @@ fn changed_bodies(emulator: &Emulator) {
     block(async {
         let bucket = emulator.bucket().await;
         let proxy = Proxy::before(emulator.address).await;
-        let store: Arc<dyn ArtifactStore> = Arc::new(S3Artifacts::new(&aws::settings(proxy.address), &bucket));
+        let store: Arc<dyn ArtifactStore> =
+            Arc::new(S3Artifacts::new(&aws::settings(proxy.address), &bucket));
         let registry = ModelRegistry::new(Arc::clone(&store));
         let artifact = conformance::fixture::model(1);
         registry.put_model(&artifact, &conformance::fixture::card(&artifact)).await.unwrap();
@@ -222,11 +229,21 @@ fn secrets(emulator: &Emulator) {
         let secrets = ManagedSecrets::new(&aws::settings(proxy.address), "lurelight/test").unwrap();
         let name: SecretName = "mongodb-uri".parse().unwrap();
         assert_eq!(secrets.get(&name).await.unwrap().expose(), "mongodb://first/");
-        client.put_secret_value().secret_id(id).secret_string(r#"{"uri": "mongodb://second/"}"#).send().await.unwrap();
+        client
+            .put_secret_value()
+            .secret_id(id)
+            .secret_string(r#"{"uri": "mongodb://second/"}"#)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(secrets.get(&name).await.unwrap().expose(), "mongodb://first/", "it is remembered");
         assert_eq!(secrets.refresh(&name).await.unwrap().expose(), "mongodb://second/");
         proxy.stop();
-        assert_eq!(secrets.get(&name).await.unwrap().expose(), "mongodb://second/", "nobody is asked for it again");
+        assert_eq!(
+            secrets.get(&name).await.unwrap().expose(),
+            "mongodb://second/",
+            "nobody is asked for it again"
+        );
         let error = secrets.refresh(&name).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Unavailable);
         assert_said(&error, &["lurelight/test/mongodb-uri"]);
@@ -238,7 +255,13 @@ fn bad_secrets(emulator: &Emulator) {
     block(async {
         let client = SecretsClient::new(&emulator.settings());
         let create = async |name: &str, text: &str| {
-            client.create_secret().name(format!("lurelight/bad/{name}")).secret_string(text).send().await.unwrap();
+            client
+                .create_secret()
+                .name(format!("lurelight/bad/{name}"))
+                .secret_string(text)
+                .send()
+                .await
+                .unwrap();
         };
         create("cut", r#"{"uri": "hunter2"#).await;
         create("several", r#"{"a": "hunter2", "b": "hunter2"}"#).await;
