@@ -16,6 +16,8 @@ const ROOMS: &[(&str, &str, &[&str])] = &[
     ("shared/model", "lurelight-model", &["lurelight-schema"]),
     ("shared/learn", "lurelight-learn", &["lurelight-model", "lurelight-schema"]),
     ("shared/store", "lurelight-store", &["lurelight-model", "lurelight-schema"]),
+    ("shared/aws", "lurelight-aws", &["lurelight-model", "lurelight-schema", "lurelight-store"]),
+    ("shared/mongo", "lurelight-mongo", &["lurelight-model", "lurelight-schema", "lurelight-store"]),
     ("shared/plot", "lurelight-plot", &["lurelight-model", "lurelight-schema"]),
     (
         "shared/pipeline",
@@ -59,6 +61,8 @@ const BARRED: &[(&str, &[&str])] = &[
     ("lurelight-model", &["axum", "hyper", "lambda", "linfa", "rand", "tokio"]),
     ("lurelight-learn", &["axum", "hyper", "lambda", "polars", "tokio"]),
     ("lurelight-store", &["axum", "aws", "hyper", "lambda", "linfa", "mongodb", "polars"]),
+    ("lurelight-aws", &["axum", "lambda", "linfa", "mongodb", "native-tls", "openssl", "polars", "ring"]),
+    ("lurelight-mongo", &["aws-sdk", "axum", "lambda", "linfa", "native-tls", "openssl", "polars", "ring"]),
     ("lurelight-plot", &["axum", "hyper", "lambda", "linfa", "polars", "tokio"]),
     ("lurelight-pipeline", &["axum", "aws", "hyper", "lambda", "mongodb"]),
     ("lurelight-web", &["linfa", "ndarray", "polars"]),
