@@ -61,8 +61,11 @@ const BARRED: &[(&str, &[&str])] = &[
     ("lurelight-model", &["axum", "hyper", "lambda", "linfa", "rand", "tokio"]),
     ("lurelight-learn", &["axum", "hyper", "lambda", "polars", "tokio"]),
     ("lurelight-store", &["axum", "aws", "hyper", "lambda", "linfa", "mongodb", "polars"]),
-    ("lurelight-aws", &["axum", "lambda", "linfa", "mongodb", "native-tls", "openssl", "polars", "ring"]),
-    ("lurelight-mongo", &["aws-sdk", "axum", "lambda", "linfa", "native-tls", "openssl", "polars", "ring"]),
+    ("lurelight-aws", &["axum", "lambda", "linfa", "mongodb", "native-tls", "openssl-sys", "polars", "ring"]),
+    (
+        "lurelight-mongo",
+        &["aws-sdk", "axum", "lambda", "linfa", "native-tls", "openssl-sys", "polars", "ring"],
+    ),
     ("lurelight-plot", &["axum", "hyper", "lambda", "linfa", "polars", "tokio"]),
     ("lurelight-pipeline", &["axum", "aws", "hyper", "lambda", "mongodb"]),
     ("lurelight-web", &["linfa", "ndarray", "polars"]),

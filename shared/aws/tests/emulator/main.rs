@@ -1,6 +1,6 @@
 //! S3 and Secrets Manager as an emulator plays them, and as a network plays with them: the real clients against a
 //! real process that is also stopped, paused and lied about.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test reports by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
 mod aws;
 mod lies;

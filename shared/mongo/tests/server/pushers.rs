@@ -107,7 +107,7 @@ pub fn killed(server: &Server) {
 /// The figures are printed: `LURELIGHT_MONGO_MANY_ROWS=200000 cargo test --release -p lurelight-mongo --test server
 /// memory -- --nocapture`.
 pub fn memory(server: &Server) {
-    let many = env::var(MANY_ROWS).map_or(20_000, |count| count.parse().unwrap());
+    let many = env::var(MANY_ROWS).map_or(80_000, |count| count.parse().unwrap());
     let [few, many] = [10_000, many].map(|count| {
         let started = std::time::Instant::now();
         let child = start(server, "measure", &server.place(), count);
