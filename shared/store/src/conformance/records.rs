@@ -136,14 +136,15 @@ pub async fn a_half_pushed_batch_is_not_seen([one, other]: Pair) {
 
 /// A push that died is made good by the next.
 pub async fn a_half_pushed_batch_is_completed_by_pushing_again([one, other]: Pair) {
-    let records = records(6, 21_000);
+    // More than `push` hands over at once.
+    let records = records(6, 12_000);
     let pushes: [&[(usize, usize)]; 5] = [
         &[(0, 1)],
         &[(0, 10_000)],
-        &[(10_000, 21_000)],
-        &[(3, 7), (5, 9), (20_000, 20_001)],
+        &[(10_000, 12_000)],
+        &[(3, 7), (5, 9), (11_000, 11_001)],
         // All rows are there, and only the closing is not.
-        &[(0, 21_000)],
+        &[(0, 12_000)],
     ];
     for (i, parts) in pushes.into_iter().enumerate() {
         // Other rows each time, so that each is another batch.
@@ -217,7 +218,7 @@ pub async fn a_closed_batch_takes_no_more_rows([one, other]: Pair) {
 /// Both are told that it is there.
 pub async fn two_pushers_of_one_batch_make_one_batch([one, other]: Pair) {
     for round in 0..5 {
-        let records = Arc::new(records(100 + round, 21_000));
+        let records = Arc::new(records(100 + round, 12_000));
         let push = |store: &Arc<dyn RecordStore>| {
             let (store, records) = (Arc::clone(store), Arc::clone(&records));
             async move { pushed(&*store, &records).await.unwrap() }
