@@ -29,6 +29,12 @@ pub enum Error {
     /// The server failed after it had started.
     #[error("the server failed")]
     Serve(#[source] io::Error),
+    /// The program serves Lambda alone, and was started by somebody else.
+    #[error(
+        "this program answers Lambda alone, and {0} is not set; deploy it, or start it with `cargo lambda watch` and \
+         invoke it with `cargo lambda invoke`"
+    )]
+    NotLambda(&'static str),
     /// Lambda's Runtime API failed.
     #[error("the Lambda runtime failed: {0}")]
     Lambda(String),

@@ -15,8 +15,23 @@ use crate::mount::{self, Mounted};
 
 /// Polls for events until Lambda ends the process.
 pub(crate) async fn run(router: Router, base_path: Option<BasePath>) -> Result<(), Error> {
+    require()?;
     let handler = service_fn(move |request| answer(router.clone(), base_path.clone(), request));
     lambda_http::run(handler).await.map_err(|error| Error::Lambda(error.to_string()))
+}
+
+/// What the runtime's library needs to find, and panics without.
+pub(crate) fn require() -> Result<(), Error> {
+    let needed = [
+        "AWS_LAMBDA_RUNTIME_API",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    ];
+    match needed.into_iter().find(|name| std::env::var_os(name).is_none()) {
+        Some(name) => Err(Error::NotLambda(name)),
+        None => Ok(()),
+    }
 }
 
 async fn answer(

@@ -9,14 +9,19 @@
 //! # }
 //! ```
 //!
-//! [`serve`] gives the router to Lambda where the Runtime API is there, and to a port otherwise.
+//! [`serve`] gives the router to Lambda where the Runtime API is there, and to a port otherwise. A function that is no
+//! web application takes its events by [`invoke()`].
 
 mod access_log;
 pub mod config;
 mod error;
+pub mod invoke;
+mod json_lines;
 mod lambda;
 mod local;
+pub mod metrics;
 pub mod mount;
+mod panics;
 mod stop;
 pub mod telemetry;
 
@@ -24,6 +29,7 @@ use axum::Router;
 
 pub use config::Config;
 pub use error::Error;
+pub use invoke::{Failure, Invocation, invoke};
 pub use local::Listener;
 
 /// Whether this process was started by Lambda.
