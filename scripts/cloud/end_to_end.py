@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+"""Goes through the steps of scripts/end-to-end, which says how to call it."""
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deployment import PROGRAMS, ROOT, DeploymentError, deploy
+from emulator import Emulator
+from training import execute
+
+STAGES = ("Ingest", "Validate", "Transform", "Evaluate", "Promote")
+
+
+@dataclass
+class Scene:
+    """What the steps share: what was started, and what they learnt."""
+
+    binaries: Path
+    folder: Path
+    exits: ExitStack
+    placeholders: bool
+    emulator: Emulator | None = None
+    outputs: dict[str, str] = field(default_factory=dict)
+
+    def execute(self, run: str, asked: dict | None = None):
+        return execute(self.emulator, self.outputs["TrainingArn"], run, asked)
+
+
+def check(holds: bool, what: str) -> None:
+    """Fails the step with what should have been so."""
+    if not holds:
+        raise AssertionError(what)
+
+
+def start(scene: Scene) -> str:
+    """the emulator is started"""
+    scene.emulator = scene.exits.enter_context(Emulator(scene.folder, wait_scale=0.1))
+    return f"it listens on port {scene.emulator.port}"
+
+
+def deploys(scene: Scene) -> str:
+    """the template is deployed"""
+    scene.outputs = deploy(scene.emulator, scene.binaries, scene.folder)
+    listed = scene.emulator.client("cloudformation").get_paginator("list_stack_resources")
+    resources = [
+        found for page in listed.paginate(StackName="lurelight-dev") for found in page["StackResourceSummaries"]
+    ]
+    wrong = [found for found in resources if found["ResourceStatus"] != "CREATE_COMPLETE"]
+    check(not wrong, f"not created: {wrong}")
+    check({"Url", "BucketName", "TrainingArn"} <= scene.outputs.keys(), f"the outputs are {scene.outputs}")
+    return f"{len(resources)} resources"
+
+
+def trains(scene: Scene) -> str:
+    """a training goes from ingest to promote"""
+    done = scene.execute("placeholder-1", {"actor": "end-to-end", "reason": "the first"})
+    check(done.status == "SUCCEEDED", f"it ended with {done.error}: {done.cause}")
+    entered = [state for state in done.states if state in STAGES]
+    check(entered == list(STAGES), f"it went through {done.states}")
+    check(done.tasks == 8, f"three families and five other stages make 8 tasks, not {done.tasks}")
+    check(done.output.get("outcome") == "promoted", f"it answered {done.output}")
+    return f"{done.tasks} tasks"
+
+
+def ends_early(scene: Scene) -> str:
+    """a training without change, and one of unfit data, end early"""
+    unchanged = scene.execute("unchanged-1")
+    check(unchanged.status == "SUCCEEDED", f"no change is no failure: {unchanged}")
+    check(unchanged.states == ["Ingest", "AnythingNew", "Unchanged"], f"it went through {unchanged.states}")
+    unfit = scene.execute("unfit-1")
+    check((unfit.status, unfit.error) == ("FAILED", "DataUnfit"), f"it ended so: {unfit}")
+    check(unfit.cause == "one label only", f"the cause is {unfit.cause}")
+    check(unfit.states[-3:] == ["Unfit", "RecordFailure", "RunFailed"], f"it went through {unfit.states}")
+    return f"{unfit.error}: {unfit.cause}"
+
+
+def outlives_an_outage(scene: Scene) -> str:
+    """a training waits for a store that is away"""
+    done = scene.execute("outage-1")
+    check(done.status == "SUCCEEDED", f"it ended with {done.error}: {done.cause}")
+    attempts = (scene.folder / "outage-1.attempts").read_text()
+    check(attempts == "3", f"ingest was tried {attempts} times")
+    return "two attempts failed, the third did not"
+
+
+def loses_a_candidate(scene: Scene) -> str:
+    """candidates that fail do not fail a training"""
+    done = scene.execute("broken-fit-1")
+    check(done.status == "SUCCEEDED", f"it ended with {done.error}: {done.cause}")
+    check(done.failed_tasks == 3, f"three candidates were to fail, not {done.failed_tasks}")
+    return "three of three failed, and it is for evaluate to decide what that means"
+
+
+def records_failures(scene: Scene) -> str:
+    """a stage that fails is recorded and ends the training"""
+    for stage in ("ingest", "validate", "transform", "evaluate"):
+        done = scene.execute(f"broken-{stage}-1")
+        check((done.status, done.error) == ("FAILED", "PermanentFailure"), f"{stage} ended so: {done}")
+        check("was told to break" in done.cause, f"the cause is {done.cause}")
+        recorded = [f"{stage.capitalize()}Failed", "RecordFailure", "RunFailed"]
+        check(done.states[-3:] == recorded, f"{stage} went through {done.states}")
+    return "ingest, validate, transform, evaluate"
+
+
+Step = Callable[[Scene], str]
+PREPARATIONS: dict[str, Step] = {"start": start, "deploy": deploys}
+PLACEHOLDER_STEPS: dict[str, Step] = {
+    "train": trains,
+    "end-early": ends_early,
+    "outage": outlives_an_outage,
+    "candidates": loses_a_candidate,
+    "failures": records_failures,
+}
+REAL_STEPS: dict[str, Step] = {}
+
+
+def run(scene: Scene, steps: dict[str, Step]) -> bool:
+    for name, step in steps.items():
+        started = time.monotonic()
+        try:
+            said = step(scene)
+        except (AssertionError, DeploymentError, RuntimeError) as error:
+            print(f"{time.monotonic() - started:7.1f} s  {name}: FAILED, {step.__doc__}: {error}", flush=True)
+            return False
+        print(f"{time.monotonic() - started:7.1f} s  {name}: {step.__doc__} ({said})", flush=True)
+    return True
+
+
+def placeholders(folder: Path) -> Path:
+    made = folder / "placeholders"
+    made.mkdir()
+    for name in PROGRAMS:
+        shutil.copy(ROOT / "scripts/cloud/placeholder.py", made / name)
+    return made
+
+
+def main() -> int:
+    target = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
+    parser = argparse.ArgumentParser(prog="scripts/end-to-end")
+    parser.add_argument("--binaries", type=Path, default=target / "release")
+    parser.add_argument("--placeholders", action="store_true")
+    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("steps", nargs="*")
+    chosen = parser.parse_args()
+    if chosen.list:
+        for title, steps in (
+            ("Always:", PREPARATIONS),
+            ("With the real programs:", REAL_STEPS),
+            ("With --placeholders:", PLACEHOLDER_STEPS),
+        ):
+            print(title, *(f"  {name:<12} {step.__doc__}" for name, step in steps.items()), sep="\n")
+        return 0
+    steps = PLACEHOLDER_STEPS if chosen.placeholders else REAL_STEPS
+    unknown = set(chosen.steps) - steps.keys()
+    if unknown:
+        parser.error(f"no step {', '.join(sorted(unknown))} (there are: {' '.join(steps)})")
+    wanted = {name: step for name, step in steps.items() if not chosen.steps or name in chosen.steps}
+
+    # So that a kill, too, stops what was started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    folder = Path(tempfile.mkdtemp(prefix="lurelight-"))
+    try:
+        with ExitStack() as exits:
+            binaries = placeholders(folder) if chosen.placeholders else chosen.binaries.resolve()
+            scene = Scene(binaries, folder, exits, chosen.placeholders)
+            ended_well = run(scene, PREPARATIONS | wanted)
+    finally:
+        if chosen.keep:
+            print(f"logs and files are in {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    return 0 if ended_well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
