@@ -55,26 +55,29 @@ def answer(event: dict) -> dict:
     fail_where_told(run)
     outcome = "no_change" if run.startswith("unchanged") else "continue"
     unfit = run.startswith("unfit")
-    return own | {
-        "ingest": {
-            "outcome": outcome,
-            "reason": None,
-            "dataset": "0" * 64,
-            "rows": 100,
-            "families": [own | {"family": family} for family in FAMILIES],
-        },
-        "validate": {
-            "outcome": "unfit" if unfit else "continue",
-            "reason": "one label only" if unfit else None,
-            "valid_rows": 100,
-            "invalid_rows": 0,
-            "drift": False,
-        },
-        "transform": {"train_rows": 70, "test_rows": 30},
-        "fit": {"family": event.get("family"), "outcome": "fitted", "reason": None},
-        "evaluate": {"registered": 1, "model": "1" * 64, "failed": []},
-        "promote": {"outcome": "promoted", "reason": "there was no champion", "champion": 1},
-    }[STAGE]
+    return (
+        own
+        | {
+            "ingest": {
+                "outcome": outcome,
+                "reason": None,
+                "dataset": "0" * 64,
+                "rows": 100,
+                "families": [own | {"family": family} for family in FAMILIES],
+            },
+            "validate": {
+                "outcome": "unfit" if unfit else "continue",
+                "reason": "one label only" if unfit else None,
+                "valid_rows": 100,
+                "invalid_rows": 0,
+                "drift": False,
+            },
+            "transform": {"train_rows": 70, "test_rows": 30},
+            "fit": {"family": event.get("family"), "outcome": "fitted", "reason": None},
+            "evaluate": {"registered": 1, "model": "1" * 64, "failed": []},
+            "promote": {"outcome": "promoted", "reason": "there was no champion", "champion": 1},
+        }[STAGE]
+    )
 
 
 def send(path: str, body: dict) -> None:
