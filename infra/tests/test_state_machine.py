@@ -199,7 +199,7 @@ class Events(unittest.TestCase):
             [rule] = stack(name).of_type("AWS::Events::Rule").values()
             [target] = rule["Targets"]
             sample = event("execution-drift")
-            made = target["InputTransformer"]["InputTemplate"].replace("<reason>", sample["reason"])
+            made = target["InputTransformer"]["InputTemplate"].replace("<reason>", json.dumps(sample["reason"]))
             self.assertEqual(json.loads(made), sample)
             self.assertTrue(target["RoleArn"].endswith("/StartTrainingRole"))
 

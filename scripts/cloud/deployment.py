@@ -48,7 +48,9 @@ def deploy(emulator: Emulator, binaries: Path, folder: Path, **parameters: str) 
     """Deploys the stack, or updates it, and returns its outputs."""
     template = folder / "template.yaml"
     template.write_text(localised((ROOT / "template.yaml").read_text(), packages(binaries, folder)))
-    emulator.client("s3").create_bucket(Bucket=CODE_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3 = emulator.client("s3")
+    if CODE_BUCKET not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
+        s3.create_bucket(Bucket=CODE_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     chosen = {"Stage": "dev", "Architecture": "x86_64", "TrainingSchedule": "DISABLED"} | parameters
     command = [
         os.environ["LURELIGHT_SAM"],

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from deployment import PROGRAMS, ROOT, DeploymentError, deploy
 from emulator import Emulator
+from lies import LyingProxy
 from training import execute
 
 STAGES = ("Ingest", "Validate", "Transform", "Evaluate", "Promote")
@@ -30,6 +31,12 @@ class Scene:
     placeholders: bool
     emulator: Emulator | None = None
     outputs: dict[str, str] = field(default_factory=dict)
+
+    def keys(self, prefix: str) -> list[str]:
+        """The names of the objects below a prefix of the bucket, without the prefix."""
+        listed = self.emulator.client("s3").get_paginator("list_objects_v2")
+        pages = listed.paginate(Bucket=self.outputs["BucketName"], Prefix=prefix)
+        return [found["Key"].removeprefix(prefix) for page in pages for found in page.get("Contents", [])]
 
     def execute(self, run: str, asked: dict | None = None):
         return execute(self.emulator, self.outputs["TrainingArn"], run, asked)
@@ -92,12 +99,29 @@ def outlives_an_outage(scene: Scene) -> str:
     return "two attempts failed, the third did not"
 
 
-def loses_a_candidate(scene: Scene) -> str:
+def loses_candidates(scene: Scene) -> str:
     """candidates that fail do not fail a training"""
     done = scene.execute("broken-fit-1")
     check(done.status == "SUCCEEDED", f"it ended with {done.error}: {done.cause}")
     check(done.failed_tasks == 3, f"three candidates were to fail, not {done.failed_tasks}")
     return "three of three failed, and it is for evaluate to decide what that means"
+
+
+def breaks_one_candidate(scene: Scene) -> str:
+    """one candidate that may not write does not fail the others"""
+    fit = "lurelight-dev-fit"
+    with LyingProxy(scene.emulator.port, r"^PUT .*/candidates/decision_tree\b") as proxy:
+        scene.emulator.set_variables(fit, AWS_ENDPOINT_URL_S3=proxy.endpoint)
+        done = scene.execute("lied-to-1")
+        scene.emulator.set_variables(fit, AWS_ENDPOINT_URL_S3=None)
+    check(done.status == "SUCCEEDED", f"it ended with {done.error}: {done.cause}")
+    check(len(proxy.lies) == 1, f"one lie was to be told, not {proxy.lies}")
+    found = scene.keys("runs/lied-to-1/candidates/")
+    check(
+        found == ["logistic_regression.json", "random_forest.json"],
+        f"the other two were to be written, and there are {found}",
+    )
+    return f"{proxy.lies[0].rsplit('/', 1)[1]} was refused"
 
 
 def records_failures(scene: Scene) -> str:
@@ -117,7 +141,8 @@ PLACEHOLDER_STEPS: dict[str, Step] = {
     "train": trains,
     "end-early": ends_early,
     "outage": outlives_an_outage,
-    "candidates": loses_a_candidate,
+    "candidates": loses_candidates,
+    "one-candidate": breaks_one_candidate,
     "failures": records_failures,
 }
 REAL_STEPS: dict[str, Step] = {}
@@ -158,7 +183,7 @@ def main() -> int:
             ("With the real programs:", REAL_STEPS),
             ("With --placeholders:", PLACEHOLDER_STEPS),
         ):
-            print(title, *(f"  {name:<12} {step.__doc__}" for name, step in steps.items()), sep="\n")
+            print(title, *(f"  {name:<14} {step.__doc__}" for name, step in steps.items()), sep="\n")
         return 0
     steps = PLACEHOLDER_STEPS if chosen.placeholders else REAL_STEPS
     unknown = set(chosen.steps) - steps.keys()

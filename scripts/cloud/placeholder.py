@@ -14,6 +14,7 @@ import os
 import re
 import sys
 import tempfile
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -41,6 +42,17 @@ def fail_where_told(run: str) -> None:
             raise StageError("RetryableFailure", "the record store is away")
 
 
+def put_candidate(run: str, family: str) -> None:
+    """Writes an object where a candidate's would stand, by the endpoint that the SDKs would take."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ["AWS_ENDPOINT_URL"]
+    key = f"runs/{run}/candidates/{family}.json"
+    request = urllib.request.Request(f"{endpoint}/{os.environ['LURELIGHT_BUCKET']}/{key}", b"{}", method="PUT")
+    try:
+        urllib.request.urlopen(request).read()
+    except urllib.error.HTTPError as error:
+        raise StageError("PermanentFailure", f"{key} cannot be written: {error}") from error
+
+
 def answer(event: dict) -> dict:
     if not STAGE:
         return {"statusCode": 200, "headers": {}, "body": "a placeholder", "isBase64Encoded": False}
@@ -53,6 +65,8 @@ def answer(event: dict) -> dict:
         print(json.dumps({"recorded": event["failure"], "run": run}), file=sys.stderr, flush=True)
         return own | {"outcome": "recorded"}
     fail_where_told(run)
+    if STAGE == "fit":
+        put_candidate(run, event["family"])
     outcome = "no_change" if run.startswith("unchanged") else "continue"
     unfit = run.startswith("unfit")
     return (
