@@ -17,6 +17,11 @@ const ROOMS: &[(&str, &str, &[&str])] = &[
     ("shared/learn", "lurelight-learn", &["lurelight-model", "lurelight-schema"]),
     ("shared/store", "lurelight-store", &["lurelight-model", "lurelight-schema"]),
     ("shared/aws", "lurelight-aws", &["lurelight-model", "lurelight-schema", "lurelight-store"]),
+    (
+        "shared/stepfunctions",
+        "lurelight-stepfunctions",
+        &["lurelight-aws", "lurelight-model", "lurelight-schema", "lurelight-store"],
+    ),
     ("shared/mongo", "lurelight-mongo", &["lurelight-model", "lurelight-schema", "lurelight-store"]),
     ("shared/plot", "lurelight-plot", &["lurelight-model", "lurelight-schema"]),
     (
@@ -62,6 +67,10 @@ const BARRED: &[(&str, &[&str])] = &[
     ("lurelight-learn", &["axum", "hyper", "lambda", "polars", "tokio"]),
     ("lurelight-store", &["axum", "aws", "hyper", "lambda", "linfa", "mongodb", "polars"]),
     ("lurelight-aws", &["axum", "lambda", "linfa", "mongodb", "native-tls", "openssl-sys", "polars", "ring"]),
+    (
+        "lurelight-stepfunctions",
+        &["axum", "lambda", "linfa", "mongodb", "native-tls", "openssl-sys", "polars", "ring"],
+    ),
     (
         "lurelight-mongo",
         &["aws-sdk", "axum", "lambda", "linfa", "native-tls", "openssl-sys", "polars", "ring"],

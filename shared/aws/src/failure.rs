@@ -11,8 +11,9 @@ pub(crate) fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
 }
 
-/// The store's error for one of the SDK. `what` was touched, `failed` says what could not be done with it.
-pub(crate) fn failure<E>(what: &str, failed: &str, error: SdkError<E, HttpResponse>) -> Error
+/// The store's error for one of the SDK, of whatever service. `what` was touched, `failed` says what could not be done
+/// with it; the kind says what the caller can do.
+pub fn failure<E>(what: &str, failed: &str, error: SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
@@ -65,9 +66,8 @@ fn answered(status: Option<u16>, code: &str, text: &str) -> (ErrorKind, String) 
         ("PermanentRedirect" | "AuthorizationHeaderMalformed", _) | (_, Some(301 | 307)) => {
             (ErrorKind::Invalid, format!("it is in another region ({text}); set AWS_REGION to that"))
         }
-        ("ResourceNotFoundException" | "NoSuchKey" | "NotFound", _) | (_, Some(404)) => {
-            (ErrorKind::NotFound, "there is no such thing".to_owned())
-        }
+        ("ResourceNotFoundException" | "NoSuchKey" | "NotFound" | "ExecutionDoesNotExist", _)
+        | (_, Some(404)) => (ErrorKind::NotFound, "there is no such thing".to_owned()),
         ("InvalidObjectState", _) => {
             (ErrorKind::Unavailable, format!("it is archived ({text}); restore it, then do it again"))
         }
@@ -78,7 +78,21 @@ fn answered(status: Option<u16>, code: &str, text: &str) -> (ErrorKind, String) 
         (_, Some(401 | 403)) | ("AccessDeniedException", _) => {
             (ErrorKind::PermissionDenied, format!("it is not allowed ({text}); let this role do it"))
         }
-        ("SlowDown" | "ThrottlingException" | "RequestLimitExceeded" | "TooManyRequestsException", _)
+        ("StateMachineDoesNotExist" | "StateMachineDeleting" | "InvalidArn", _) => (
+            ErrorKind::Invalid,
+            format!("there is no such state machine ({text}); check its ARN, region and account"),
+        ),
+        ("ExecutionAlreadyExists", _) => {
+            (ErrorKind::AlreadyExists, "an execution of that name is there, with another input".to_owned())
+        }
+        (
+            "SlowDown"
+            | "ThrottlingException"
+            | "ExecutionLimitExceeded"
+            | "RequestLimitExceeded"
+            | "TooManyRequestsException",
+            _,
+        )
         | (_, Some(429 | 503)) => (
             ErrorKind::Unavailable,
             format!("AWS asks for fewer requests ({text}); doing it again later helps"),
@@ -122,6 +136,9 @@ mod tests {
         let table = [
             ("NoSuchBucket", 404, ErrorKind::Invalid, "bucket"),
             ("NoSuchKey", 404, ErrorKind::NotFound, "no such"),
+            ("ExecutionDoesNotExist", 400, ErrorKind::NotFound, "no such"),
+            ("StateMachineDoesNotExist", 400, ErrorKind::Invalid, "ARN"),
+            ("ExecutionAlreadyExists", 400, ErrorKind::AlreadyExists, "another input"),
             ("", 404, ErrorKind::NotFound, "no such"),
             ("AccessDenied", 403, ErrorKind::PermissionDenied, "role"),
             ("", 403, ErrorKind::PermissionDenied, "role"),

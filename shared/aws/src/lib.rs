@@ -10,5 +10,6 @@ mod s3;
 mod secrets;
 
 pub use client::settings;
+pub use failure::failure;
 pub use s3::S3Artifacts;
 pub use secrets::{InvalidPrefix, ManagedSecrets};

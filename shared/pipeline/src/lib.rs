@@ -48,7 +48,7 @@ pub use evaluate::{EvaluateReport, FailedFamily, evaluate};
 pub use fit::{FitOutcome, FitReport, fit};
 pub use frames::FrameError;
 pub use ingest::{IngestReport, ServingVersion, ingest};
-pub use parameters::{Asked, ParameterError, run_name};
+pub use parameters::{Asked, ParameterError};
 pub use progress::{Listener, Progress, silent};
 pub use promote::{Outcome, PromoteReport, promote};
 pub use quality::{BatchConflicts, ColumnQuality, Quality};

@@ -6,7 +6,6 @@ use lurelight_store::RunId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
 
 use crate::{DriftRules, PromotionRules, RunRequest};
 
@@ -99,17 +98,6 @@ fn check_names<'k>(
     }
 }
 
-/// A name for a run that begins now: its time, and six digits that tell it from others of the same second.
-///
-/// # Errors
-///
-/// None in practice: such a name is always one segment of a key.
-pub fn run_name(at: Timestamp) -> Result<RunId, lurelight_store::InvalidKey> {
-    let seed = format!("{} {}", at.as_nanosecond(), std::process::id());
-    let hash = Sha256::digest(seed.as_bytes());
-    format!("{}-{:02x}{:02x}{:02x}", at.strftime("%Y%m%d-%H%M%S"), hash[0], hash[1], hash[2]).parse()
-}
-
 #[cfg(test)]
 mod tests {
     use lurelight_learn::ThresholdRule;
@@ -173,13 +161,5 @@ mod tests {
             let error = request(parameters.clone()).unwrap_err().to_string();
             assert!(error.starts_with(expected), "{parameters}: {error}");
         }
-    }
-
-    #[test]
-    fn a_run_is_named_by_its_time() {
-        let at: Timestamp = "2026-05-04T03:02:01.5Z".parse().unwrap();
-        let name = run_name(at).unwrap();
-        assert!(name.as_str().starts_with("20260504-030201-") && name.as_str().len() == 22, "{name}");
-        assert_eq!(run_name(at).unwrap(), name);
     }
 }

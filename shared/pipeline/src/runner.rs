@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use lurelight_model::Family;
 use lurelight_store::{ErrorKind, RunId, RunProgress, RunStatus, TrainingRequest, TrainingRunner};
 
-use crate::parameters::{Asked, run_name};
+use crate::parameters::Asked;
 use crate::{Error, Listener, Progress, RunRequest, Stage, Stores, reports, run};
 
 /// How many runs may go on at a time.
@@ -63,10 +63,7 @@ impl TrainingRunner for InProcessRunner {
         let invalid = |error: &dyn fmt::Display| {
             lurelight_store::Error::new(ErrorKind::Invalid, "the request", error.to_string())
         };
-        let name = match request.run {
-            Some(run) => run,
-            None => run_name(at).map_err(|error| invalid(&error))?,
-        };
+        let name = request.run.unwrap_or_else(|| RunId::of_time(at));
         let asked = Asked {
             run: name.clone(),
             at,

@@ -28,6 +28,7 @@ pub mod artifacts;
 pub mod fixture;
 pub mod records;
 pub mod registry;
+pub mod runner;
 
 use std::any::Any;
 use std::fmt::Debug;

@@ -12,14 +12,19 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use lurelight_schema::Digest;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 /// The most bytes of a key.
 const MAX_KEY_BYTES: usize = 512;
 
 /// The most bytes of a segment: what file systems let a name have.
 const MAX_SEGMENT_BYTES: usize = 255;
+
+/// The most bytes of a run's name: what Step Functions lets an execution's name have.
+const MAX_RUN_BYTES: usize = 80;
 
 /// A checked name: segments of letters, digits, `.`, `_` and `-`, none of them empty or beginning with a
 /// dot, joined by slashes. No key may be the folder of another (`a` beside `a/b`): some homes are file systems.
@@ -124,6 +129,15 @@ impl Key {
 }
 
 impl RunId {
+    /// A name for a run that is asked for now: its time, and six digits that tell it from others of the same second.
+    #[must_use]
+    pub fn of_time(at: Timestamp) -> RunId {
+        let seed = format!("{} {}", at.as_nanosecond(), std::process::id());
+        let hash = Sha256::digest(seed.as_bytes());
+        let time = at.strftime("%Y%m%d-%H%M%S");
+        RunId(format!("{time}-{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2]))
+    }
+
     /// The run's name.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -144,7 +158,7 @@ impl FromStr for RunId {
     type Err = InvalidKey;
 
     fn from_str(text: &str) -> Result<RunId, InvalidKey> {
-        let fits = text.len() <= 64 && is_segment(text);
+        let fits = text.len() <= MAX_RUN_BYTES && is_segment(text);
         if fits { Ok(RunId(text.to_owned())) } else { Err(InvalidKey(text.to_owned())) }
     }
 }
@@ -221,10 +235,19 @@ mod tests {
             assert_eq!(text.parse::<Key>().is_ok(), expected, "{text:?}");
         }
         for (text, expected) in
-            [("2026-11-23-a", true), ("a/b", false), ("", false), (&"a".repeat(65), false)]
+            [("2026-11-23-a", true), ("a/b", false), ("", false), (&"a".repeat(81), false)]
         {
             assert_eq!(text.parse::<RunId>().is_ok(), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_run_is_named_by_its_time() {
+        let at: Timestamp = "2026-05-04T03:02:01.5Z".parse().unwrap();
+        let name = RunId::of_time(at);
+        assert!(name.as_str().starts_with("20260504-030201-") && name.as_str().len() == 22, "{name}");
+        assert_eq!(name.as_str().parse(), Ok(name.clone()));
+        assert_eq!(RunId::of_time(at), name);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use lurelight_learn::{ThresholdRule, TrainOptions};
 use lurelight_model::Family;
-use lurelight_pipeline::{DriftRules, PromotionRules, RunRequest, run_name};
+use lurelight_pipeline::{DriftRules, PromotionRules, RunRequest};
 use lurelight_store::RunId;
 
 use crate::failure::Failure;
@@ -118,10 +118,7 @@ impl PipelineOptions {
 
     fn new_request(&self) -> Result<RunRequest, Failure> {
         let at = Timestamp::now();
-        let run = match &self.run {
-            Some(run) => run.clone(),
-            None => run_name(at).map_err(anyhow::Error::from)?,
-        };
+        let run = self.run.clone().unwrap_or_else(|| RunId::of_time(at));
         Ok(RunRequest {
             run,
             at,

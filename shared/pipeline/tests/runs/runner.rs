@@ -1,9 +1,13 @@
 //! Runs that nobody waits for.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lurelight_pipeline::{InProcessRunner, silent};
-use lurelight_store::{ErrorKind, RunId, RunProgress, RunStatus, TrainingRequest, TrainingRunner};
+use lurelight_store::conformance::runner::Runners;
+use lurelight_store::{
+    ErrorKind, RunId, RunProgress, RunStatus, TrainingRequest, TrainingRunner, conformance,
+};
 use serde_json::json;
 
 use crate::house::{House, made_up};
@@ -51,6 +55,20 @@ async fn a_started_run_ends_and_is_known_afterwards() {
         assert_eq!(ended(runner, &run).await.status, RunStatus::Succeeded);
     }
     assert!(house.objects().await == before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_runner_of_this_process_keeps_the_contract() {
+    let records = made_up(1, 400);
+    let houses = Mutex::new(Vec::new());
+    let fresh = async || {
+        let (full, empty) = (House::with(&records).await, House::new());
+        let runners = Runners { good: Arc::new(runner(&full)), bad: Arc::new(runner(&empty)) };
+        // Their folders are needed until the end.
+        houses.lock().unwrap().extend([full, empty]);
+        runners
+    };
+    conformance::runner::run("this process", fresh).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
