@@ -3,8 +3,10 @@
 
 import argparse
 import os
+import secrets
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -13,9 +15,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from database import DATABASE, Database
 from deployment import PROGRAMS, ROOT, DeploymentError, deploy
 from emulator import Emulator
 from lies import LyingProxy
+from predictions import ANSWER_BYTES_MAX, ask, upload, verdicts, verdicts_here
 from training import execute
 
 STAGES = ("Ingest", "Validate", "Transform", "Evaluate", "Promote")
@@ -29,8 +33,18 @@ class Scene:
     folder: Path
     exits: ExitStack
     placeholders: bool
+    data: Path | None
     emulator: Emulator | None = None
+    database: Database | None = None
+    token: str = field(default_factory=lambda: secrets.token_hex(32))
     outputs: dict[str, str] = field(default_factory=dict)
+
+    def program(self, name: str, *arguments: str) -> str:
+        """What a program of this project prints; it must end well."""
+        command = [str(self.binaries / name), *arguments]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+        check(done.returncode == 0, f"{name} {' '.join(arguments)} ended with {done.returncode}: {done.stderr}")
+        return done.stdout
 
     def keys(self, prefix: str) -> list[str]:
         """The names of the objects below a prefix of the bucket, without the prefix."""
@@ -65,6 +79,34 @@ def deploys(scene: Scene) -> str:
     check(not wrong, f"not created: {wrong}")
     check({"Url", "BucketName", "TrainingArn"} <= scene.outputs.keys(), f"the outputs are {scene.outputs}")
     return f"{len(resources)} resources"
+
+
+def starts_a_database(scene: Scene) -> str:
+    """a database with TLS and a password is started, and the secrets are created"""
+    scene.database = scene.exits.enter_context(Database(scene.folder))
+    client = scene.emulator.client("secretsmanager")
+    for name, value in (("mongodb-uri", scene.database.uri), ("administration-tokens", scene.token)):
+        client.create_secret(Name=f"lurelight/dev/{name}", SecretString=value)
+    return f"{DATABASE} on port {scene.database.port}"
+
+
+def predicts_without_a_champion(scene: Scene) -> str:
+    """before any training, events of both forms get the verdicts of the command line"""
+    data = scene.data
+    if data is None:
+        data = scene.folder / "sample.csv"
+        scene.program("lurelight", "sample", "11055", "--out", str(data))
+    here = verdicts_here(scene.binaries / "lurelight", data, scene.folder / "no-home")
+    largest = 0
+    for kind in ("v1", "v2"):
+        for accept in ("text/csv", "application/json", "text/html"):
+            answer = ask(scene.emulator, f"{scene.outputs['PredictFunctionName']}:live", upload(kind, data, accept))
+            check(answer.status == 200, f"{kind} as {accept} was answered {answer.status}: {answer.body[:500]!r}")
+            check(answer.event_bytes < ANSWER_BYTES_MAX, f"{kind} as {accept} has {answer.event_bytes} bytes")
+            largest = max(largest, answer.event_bytes)
+            if accept == "text/csv":
+                check(verdicts(answer.body) == here, f"the verdicts on {data.name} by {kind} are others than here")
+    return f"{len(here)} rows, {largest} bytes at most"
 
 
 def trains(scene: Scene) -> str:
@@ -145,7 +187,7 @@ PLACEHOLDER_STEPS: dict[str, Step] = {
     "one-candidate": breaks_one_candidate,
     "failures": records_failures,
 }
-REAL_STEPS: dict[str, Step] = {}
+REAL_STEPS: dict[str, Step] = {"database": starts_a_database, "fallback": predicts_without_a_champion}
 
 
 def run(scene: Scene, steps: dict[str, Step]) -> bool:
@@ -166,6 +208,12 @@ def placeholders(folder: Path) -> Path:
     for name in PROGRAMS:
         shutil.copy(ROOT / "scripts/cloud/placeholder.py", made / name)
     return made
+
+
+def data_file() -> Path | None:
+    """UCI's file, where there is one."""
+    named = Path(os.environ.get("LURELIGHT_UCI_DATA") or ROOT / "data/phishing_websites.csv")
+    return named.resolve() if named.is_file() else None
 
 
 def main() -> int:
@@ -197,7 +245,7 @@ def main() -> int:
     try:
         with ExitStack() as exits:
             binaries = placeholders(folder) if chosen.placeholders else chosen.binaries.resolve()
-            scene = Scene(binaries, folder, exits, chosen.placeholders)
+            scene = Scene(binaries, folder, exits, chosen.placeholders, data_file())
             ended_well = run(scene, PREPARATIONS | wanted)
     finally:
         if chosen.keep:
