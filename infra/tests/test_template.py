@@ -162,6 +162,25 @@ class Stages(unittest.TestCase):
         self.assertEqual(stack("dev").of_type("AWS::ApiGateway::Stage")["ApiStage"]["StageName"], "dev")
         self.assertEqual(stack("prod").of_type("AWS::ApiGateway::Stage")["ApiStage"]["StageName"], "prod")
 
+    def test_a_changed_parameter_publishes_another_version(self):
+        """Else the alias goes on serving the function as it was before."""
+        declared = stack("dev")._expanded
+        for function in ("PredictFunction", "AdminFunction"):
+            properties = dict(declared["Resources"][function]["Properties"])
+            # Neither belongs to a version.
+            del properties["Tags"]
+            properties.pop("ReservedConcurrentExecutions", None)
+            used = {name for name in declared["Parameters"] if f'"{name}"' in json.dumps(properties)}
+            self.assertIn("LogLevel", used)
+            [version] = [name for name in declared["Resources"] if name.startswith(f"{function}Version")]
+            description = declared["Resources"][version]["Properties"]["Description"]["Fn::Sub"]
+            named = set(re.findall(r"[$][{](\w+)[}]", description))
+            self.assertEqual(named, used, f"{function}: in the version's description (first), and used (second)")
+
+    def test_the_description_of_a_version_fits(self):
+        longest = stack("dev")._expanded["Parameters"]["SecretsPrefix"]["MaxLength"] + len("token debug x86_64   ")
+        self.assertLessEqual(longest, 256)
+
 
 class TheApi(unittest.TestCase):
     def test_its_paths_and_methods_are_the_routers(self):

@@ -109,6 +109,22 @@ def predicts_without_a_champion(scene: Scene) -> str:
     return f"{len(here)} rows, {largest} bytes at most"
 
 
+def reconfigures(scene: Scene) -> str:
+    """a changed parameter reaches the alias that the API calls"""
+    client = scene.emulator.client("lambda")
+
+    def served() -> str:
+        found = client.get_function_configuration(FunctionName=scene.outputs["PredictFunctionName"], Qualifier="live")
+        return found["Environment"]["Variables"]["LURELIGHT_PREDICTION_ACCESS"]
+
+    before = served()
+    deploy(scene.emulator, scene.binaries, scene.folder, PredictionAccess="token")
+    after = served()
+    deploy(scene.emulator, scene.binaries, scene.folder, PredictionAccess="open")
+    check((before, after, served()) == ("open", "token", "open"), f"first {before}, then {after}, then {served()}")
+    return "PredictionAccess from open to token and back"
+
+
 def trains(scene: Scene) -> str:
     """a training goes from ingest to promote"""
     done = scene.execute("placeholder-1", {"actor": "end-to-end", "reason": "the first"})
@@ -186,6 +202,7 @@ PLACEHOLDER_STEPS: dict[str, Step] = {
     "candidates": loses_candidates,
     "one-candidate": breaks_one_candidate,
     "failures": records_failures,
+    "reconfigure": reconfigures,
 }
 REAL_STEPS: dict[str, Step] = {"database": starts_a_database, "fallback": predicts_without_a_champion}
 
