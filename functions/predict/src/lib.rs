@@ -17,6 +17,8 @@ mod error;
 mod handlers;
 mod html;
 mod json;
+mod measure;
+mod prepare;
 mod reasons;
 mod render;
 mod score;

@@ -25,6 +25,8 @@ pub struct Scored {
     pub counts: Counts,
     /// Errors of rows, and warnings.
     pub report: Report,
+    /// Distinct rows among the usable ones; beyond a million, some may be counted again.
+    pub distinct: u64,
     /// Usable rows that were counted but not written down, before those that were.
     pub skipped: usize,
     /// Reasons that each row gets, or has an empty column for.
@@ -92,6 +94,7 @@ pub fn score(context: &Context, input: impl Read, task: Task) -> Result<Scored, 
         threshold,
         counts: Counts::default(),
         report: Report::default(),
+        distinct: 0,
         skipped: 0,
         explain,
         family: context.model().family(),
@@ -104,6 +107,7 @@ pub fn score(context: &Context, input: impl Read, task: Task) -> Result<Scored, 
     while let Some(row) = reader.next_row()? {
         let skipped = scored.skipped < task.skip;
         if skipped || scored.rows.len() >= task.show {
+            verdicts.saw(row.vector);
             scored.counts.add(Model::label_at(context.probability(row.vector), threshold), row.label);
             scored.skipped += usize::from(skipped);
             continue;
@@ -126,6 +130,7 @@ pub fn score(context: &Context, input: impl Read, task: Task) -> Result<Scored, 
         let cells = row.cells().zip(&kept).filter(|(_, kept)| **kept).map(|(cell, _)| cell);
         scored.rows.push(row.number, cells, frame);
     }
+    scored.distinct = verdicts.distinct;
     scored.report = reader.finish()?;
     Ok(scored)
 }
@@ -142,19 +147,29 @@ struct Judged {
     left_out: bool,
 }
 
-/// The verdict on each distinct row of one input.
+/// The distinct rows of one input, with the verdict on those that are written down.
 #[derive(Default)]
-struct Verdicts(HashMap<FeatureVector, Judged>);
+struct Verdicts {
+    known: HashMap<FeatureVector, Option<Judged>>,
+    distinct: u64,
+}
 
 impl Verdicts {
     /// Most distinct rows that are remembered: some 100 MB.
     const MOST: usize = 1 << 20;
 
     fn of(&mut self, vector: FeatureVector, make: impl FnOnce() -> Judged) -> &Judged {
-        if self.0.len() >= Self::MOST {
-            self.0.clear();
+        self.saw(vector).get_or_insert_with(make)
+    }
+
+    fn saw(&mut self, vector: FeatureVector) -> &mut Option<Judged> {
+        if self.known.len() >= Self::MOST {
+            self.known.clear();
         }
-        self.0.entry(vector).or_insert_with(make)
+        self.known.entry(vector).or_insert_with(|| {
+            self.distinct += 1;
+            None
+        })
     }
 }
 

@@ -12,6 +12,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use lurelight_store::{Champion, ETag, Error, ErrorKind, ModelRegistry};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::{Context, Source};
@@ -26,6 +27,7 @@ pub struct Timing {
     /// `LURELIGHT_CHAMPION_WAIT_MILLISECONDS`, default 200.
     pub wait: Duration,
     /// How long the start waits for the first look.
+    /// `LURELIGHT_CHAMPION_START_MILLISECONDS`, default 3000.
     pub start: Duration,
     /// How long the store may take for one thing, after which a look has failed.
     pub limit: Duration,
@@ -69,7 +71,9 @@ impl Timing {
         let default = Timing::default();
         let every = number("LURELIGHT_CHAMPION_SECONDS", "a whole number of seconds, 0 for each request")?;
         let wait = number("LURELIGHT_CHAMPION_WAIT_MILLISECONDS", "a whole number of milliseconds")?;
+        let start = number("LURELIGHT_CHAMPION_START_MILLISECONDS", "a whole number of milliseconds")?;
         Ok(Timing {
+            start: start.map_or(default.start, Duration::from_millis),
             every: every.map_or(default.every, Duration::from_secs),
             wait: wait.map_or(default.wait, Duration::from_millis),
             ..default
@@ -108,9 +112,29 @@ impl Serving {
     /// The champion of a registry, a later one as soon as it is seen; `last_resort` while there is no good one.
     #[must_use]
     pub fn following(registry: ModelRegistry, last_resort: &Context, timing: Timing) -> Serving {
+        Serving::following_with(registry, last_resort, timing, None)
+    }
+
+    /// The same, where the registry was asked for its champion before there was a model to answer with.
+    pub(crate) fn following_asked(
+        registry: ModelRegistry,
+        last_resort: &Context,
+        timing: Timing,
+        asked: AskedBefore,
+    ) -> Serving {
+        Serving::following_with(registry, last_resort, timing, Some(asked))
+    }
+
+    fn following_with(
+        registry: ModelRegistry,
+        last_resort: &Context,
+        timing: Timing,
+        asked: Option<AskedBefore>,
+    ) -> Serving {
         let context = Mutex::new(Arc::new(last_resort.with_source(Source::Awaited)));
         let (look, known) = (Mutex::default(), Mutex::default());
-        Serving(Kind::Following(Arc::new(Following { registry, timing, context, look, known })))
+        let asked = Mutex::new(asked);
+        Serving(Kind::Following(Arc::new(Following { registry, timing, context, look, known, asked })))
     }
 
     /// Looks for the champion before the first request, and waits longer for it than a request would.
@@ -152,6 +176,26 @@ struct Following {
     look: Mutex<Option<Look>>,
     /// What the last look found; changed by the one look that is under way.
     known: Mutex<Known>,
+    /// What the first look need not ask any more.
+    asked: Mutex<Option<AskedBefore>>,
+}
+
+/// The answer to come of a registry that was asked for its champion.
+#[derive(Debug)]
+pub(crate) struct AskedBefore(JoinHandle<Result<Option<Champion>, Error>>);
+
+impl AskedBefore {
+    /// Asks, and does not wait.
+    pub(crate) fn ask(registry: ModelRegistry) -> AskedBefore {
+        AskedBefore(tokio::spawn(async move { registry.champion().await }))
+    }
+
+    async fn answered(self) -> Result<Option<Champion>, Error> {
+        self.0.await.unwrap_or_else(|stopped| {
+            let message = format!("the question for it was broken off ({stopped}); doing it again may help");
+            Err(Error::new(ErrorKind::Unavailable, "the champion", message))
+        })
+    }
 }
 
 /// A look at the registry.
@@ -233,7 +277,13 @@ impl Following {
 
     /// The pointer as it is now, read anew only where it has changed.
     async fn pointer(&self, known: Option<&Champion>) -> Result<Option<Champion>, Error> {
-        let Some(known) = known else { return self.within_limit(self.registry.champion()).await };
+        let Some(known) = known else {
+            let asked = lock(&self.asked).take();
+            return match asked {
+                Some(asked) => self.within_limit(asked.answered()).await,
+                None => self.within_limit(self.registry.champion()).await,
+            };
+        };
         let changed = self.within_limit(self.registry.champion_if_changed(&known.etag)).await?;
         Ok(Some(changed.unwrap_or_else(|| known.clone())))
     }
@@ -317,10 +367,14 @@ mod tests {
             })
         };
         assert_eq!(read(&[("LURELIGHT_CHAMPION_SECONDS", "")]).unwrap(), Timing::default());
-        let timing =
-            read(&[("LURELIGHT_CHAMPION_SECONDS", "0"), ("LURELIGHT_CHAMPION_WAIT_MILLISECONDS", "50")]);
+        let timing = read(&[
+            ("LURELIGHT_CHAMPION_SECONDS", "0"),
+            ("LURELIGHT_CHAMPION_WAIT_MILLISECONDS", "50"),
+            ("LURELIGHT_CHAMPION_START_MILLISECONDS", "70"),
+        ]);
         let timing = timing.unwrap();
         assert_eq!((timing.every, timing.wait), (Duration::ZERO, Duration::from_millis(50)));
+        assert_eq!(timing.start, Duration::from_millis(70));
         let error = read(&[("LURELIGHT_CHAMPION_SECONDS", "often")]).unwrap_err().to_string();
         assert!(error.starts_with("LURELIGHT_CHAMPION_SECONDS is \"often\": a whole number"), "{error}");
     }

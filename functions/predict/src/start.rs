@@ -2,15 +2,13 @@
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use lurelight_runtime::{Config, Error, Listener, in_lambda, telemetry};
-use lurelight_store::{DirectoryArtifacts, ModelRegistry};
 
 use crate::arguments::{self, Command, HELP};
-use crate::{Context, Serving, Timing, router};
+use crate::prepare::{Unprepared, prepare};
+use crate::{Serving, Timing, router};
 
 /// Exit code for arguments or variables that cannot be understood.
 const EXIT_USAGE: u8 = 2;
@@ -20,8 +18,8 @@ const EXIT_USAGE: u8 = 2;
 /// Exit codes: 0 stopped by a signal, 1 failed, 2 wrong usage.
 #[must_use]
 pub fn run(arguments: Vec<OsString>) -> ExitCode {
-    let (address, home) = match arguments::parse(arguments.into_iter()) {
-        Ok(Command::Serve { address, home }) => (address, home),
+    let (address, place) = match arguments::parse(arguments.into_iter()) {
+        Ok(Command::Serve { address, place }) => (address, place),
         Ok(Command::Help) => return print(HELP),
         Ok(Command::Version) => return print(&format!("predict {}\n", env!("CARGO_PKG_VERSION"))),
         Err(message) => return fail(EXIT_USAGE, &format!("{message}; see predict --help")),
@@ -31,36 +29,29 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Ok(config) => Config { address: address.unwrap_or(config.address), ..config },
         Err(error) => return fail(EXIT_USAGE, &error.to_string()),
     };
-    let context = match Context::compiled_in() {
-        Ok(context) => context,
-        Err(error) => {
-            let advice = "make it again with scripts/make-model, or check out functions/predict/model anew";
-            return fail(1, &format!("the compiled-in model does not load: {error}; {advice}"));
-        }
+    let timing = match Timing::from_env() {
+        Ok(timing) => timing,
+        Err(error) => return fail(EXIT_USAGE, &error.to_string()),
     };
-    let serving = match (find_home(home), Timing::from_env()) {
-        (_, Err(error)) => return fail(EXIT_USAGE, &error.to_string()),
-        (None, Ok(_)) => Serving::fixed(context),
-        (Some(home), Ok(timing)) => {
-            let artifacts = DirectoryArtifacts::open(home.join("artifacts"));
-            Serving::following(ModelRegistry::new(Arc::new(artifacts)), &context, timing)
-        }
+    let place = match arguments::find_place(place, |name| std::env::var_os(name), in_lambda()) {
+        Ok(place) => place,
+        Err(message) => return fail(EXIT_USAGE, &message),
     };
     // Made here and not in `main`: the whole server would be compiled once more for the program.
-    let served = tokio::runtime::Runtime::new().map(|runtime| runtime.block_on(serve(serving, config)));
+    let served = tokio::runtime::Runtime::new().map(|runtime| {
+        runtime.block_on(async {
+            match prepare(place, timing).await {
+                Ok(serving) => serve(serving, config).await.map_err(|error| (1, error.to_string())),
+                Err(error @ Unprepared::Region(_)) => Err((EXIT_USAGE, error.to_string())),
+                Err(error) => Err((1, error.to_string())),
+            }
+        })
+    });
     match served {
         Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(error)) => fail(1, &error.to_string()),
+        Ok(Err((code, message))) => fail(code, &message),
         Err(error) => fail(1, &format!("the server cannot start: {error}")),
     }
-}
-
-/// The directory that was named, or the usual one, which need not be there yet. A function in Lambda has none by
-/// itself.
-fn find_home(named: Option<PathBuf>) -> Option<PathBuf> {
-    let variable = || std::env::var_os("LURELIGHT_HOME").filter(|value| !value.is_empty()).map(PathBuf::from);
-    let usual = || (!in_lambda()).then(|| PathBuf::from(".lurelight"));
-    named.or_else(variable).or_else(usual)
 }
 
 /// Serves the page and the API with this model or these models until Ctrl-C or SIGTERM, or on Lambda for as long as it lasts.
@@ -99,6 +90,6 @@ fn say(text: &str) {
 }
 
 fn fail(code: u8, message: &str) -> ExitCode {
-    say(&format!("predict: {message}\n"));
+    telemetry::tell_why_it_ends("predict", message);
     ExitCode::from(code)
 }

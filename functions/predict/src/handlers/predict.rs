@@ -4,9 +4,11 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, LINK, VARY};
 use axum::http::{HeaderValue, Response};
+use lurelight_runtime::metrics::Measured;
 use lurelight_web::layout::Page;
 use lurelight_web::{BasePath, Budget};
 use std::io;
+use tracing::Span;
 
 use crate::html::result_page;
 use crate::json::{json_head, json_tail};
@@ -14,19 +16,25 @@ use crate::render::{RowFormat, csv_header};
 use crate::score::{Scored, Task, score};
 use crate::serving::Answering;
 use crate::upload::{Answer, Upload};
-use crate::{Context, Error};
+use crate::{Context, Error, measure};
 
 pub(crate) async fn predict(
     Answering(context): Answering,
     base_path: BasePath,
     budget: Budget,
+    measured: Measured,
     request: Request,
 ) -> Result<Response<Body>, Error> {
+    measure::model(&measured, &context);
     let upload = Upload::read(request).await?;
-    // Reading and scoring is work for a processor, not for the thread that serves connections.
-    let work = tokio::task::spawn_blocking(move || answer(&context, &base_path, budget, &upload));
+    // Reading and scoring is work for a processor, not for the thread that serves connections; what it logs belongs
+    // to the request all the same.
+    let (span, counted) = (Span::current(), measured.clone());
+    let work = tokio::task::spawn_blocking(move || {
+        span.in_scope(|| answer(&context, &base_path, budget, &counted, &upload))
+    });
     match work.await {
-        Ok(answered) => answered,
+        Ok(answered) => answered.inspect_err(|error| measure::unusable(&measured, error)),
         // A panic goes on to the layer that answers 500 and logs it.
         Err(stopped) if stopped.is_panic() => std::panic::resume_unwind(stopped.into_panic()),
         Err(stopped) => Err(Error::Write(io::Error::other(stopped))),
@@ -37,6 +45,7 @@ fn answer(
     context: &Context,
     base_path: &BasePath,
     budget: Budget,
+    measured: &Measured,
     upload: &Upload,
 ) -> Result<Response<Body>, Error> {
     let rows = match upload.answer {
@@ -47,7 +56,8 @@ fn answer(
     let Upload { format, threshold, skip, explain, .. } = *upload;
     let show = if upload.answer == Answer::Html { upload.show } else { usize::MAX };
     let scored = score(context, &*upload.bytes, Task { format, threshold, skip, show, explain, rows })?;
-    tracing::info!(
+    measure::rows(measured, &scored);
+    tracing::debug!(
         rows = scored.report.rows,
         errors = scored.report.error_count,
         bytes = upload.bytes.len(),

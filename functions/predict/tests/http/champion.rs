@@ -7,15 +7,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lurelight_model::{Artifact, Calibration, Model, ModelParts};
-use lurelight_schema::{CodeSet, FEATURE_COUNT, FeatureVector};
+use lurelight_schema::{CodeSet, FEATURE_COUNT};
 use lurelight_store::conformance::fixture;
-use lurelight_store::{DirectoryArtifacts, Key, ModelRegistry, Version};
+use lurelight_store::{DirectoryArtifacts, Key, ModelRegistry};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::Case;
-use crate::predictions::as_json;
-use crate::support::{Answer, Server, header, row};
+use crate::champions::{
+    answers_by, answers_by_the_compiled_in, as_json, probability, promote, put_and_promote, rows, wait,
+};
+use crate::support::{Answer, Server, row};
 
 pub const CASES: &[Case] = &[
     ("champion::first_one_is_picked_up_without_a_restart", first_one),
@@ -65,54 +67,6 @@ impl Home {
     fn path(&self, key: &Key) -> PathBuf {
         self.folder.path().join("artifacts").join(key.as_str())
     }
-}
-
-pub fn wait<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
-}
-
-/// Makes a version the champion.
-pub fn promote(registry: &ModelRegistry, version: u64, artifact: &Artifact) {
-    wait(async {
-        let champion = registry.champion().await.unwrap();
-        let event = fixture::event(version, artifact, "a test");
-        registry.move_champion(champion.as_ref(), event).await.unwrap();
-    });
-}
-
-/// Registers the fixture's model of this number and makes it the champion.
-pub fn put_and_promote(registry: &ModelRegistry, number: u64) -> Version {
-    let version = wait(fixture::put_version(registry, number));
-    promote(registry, version.number, &fixture::model(number));
-    version
-}
-
-fn rows() -> String {
-    format!("{}\n{}\n", header(&[]), row("1", &[]))
-}
-
-/// What the fixture's model of this number says of the one row, as an answer writes it.
-fn probability(number: u64) -> Value {
-    let vector = FeatureVector::new(&[lurelight_schema::Code::Plus; FEATURE_COUNT]);
-    let text = format!("{:.6}", fixture::model(number).model().probability(vector));
-    serde_json::from_str(&text).unwrap()
-}
-
-/// Fails unless the server answers by this model, and says this of where it came from.
-#[track_caller]
-fn answers_by(server: &Server, number: u64, source: &str) {
-    let answer = as_json(server, &rows());
-    assert_eq!(answer["model"]["source"], source);
-    assert_eq!(answer["model"]["sha256"], fixture::model(number).digest().to_string());
-    assert_eq!(answer["rows"][0]["probability"], probability(number));
-}
-
-#[track_caller]
-fn answers_by_the_compiled_in(server: &Server, source: &str) {
-    let model = &as_json(server, &rows())["model"];
-    assert_eq!((&model["source"], &model["registry_version"]), (&json!(source), &Value::Null));
-    let compiled_in = predict::Context::compiled_in().unwrap();
-    assert_eq!(model["sha256"], compiled_in.sha256());
 }
 
 fn first_one(_: &Server) {

@@ -3,6 +3,8 @@
 //! No part of it may be absent, but one server answers most tests, and it has to be stopped at the end.
 #![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
 
+#[path = "../support/champions.rs"]
+mod champions;
 #[path = "../support/mod.rs"]
 mod support;
 

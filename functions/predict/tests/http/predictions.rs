@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::Case;
+use crate::champions::as_json;
 use crate::support::{Part, Server, header, row, sites};
 
 pub const CASES: &[Case] = &[
@@ -33,10 +34,6 @@ pub const CASES: &[Case] = &[
 
 fn csv(server: &Server, text: &str, accept: &str) -> crate::support::Answer {
     server.post("/predict", "text/csv", text).accept(accept).send()
-}
-
-pub fn as_json(server: &Server, text: &str) -> Value {
-    csv(server, text, "application/json").expect(200).json()
 }
 
 fn form_gives_table(server: &Server) {

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 use crate::Case;
-use crate::champion::{promote, put_and_promote, wait};
+use crate::champions::{promote, put_and_promote, wait};
 use crate::support::{PATIENCE, Server, header, post_to, row};
 
 pub const CASES: &[Case] = &[

@@ -4,23 +4,26 @@
 //! built for this test, started with the variables that Lambda sets. Nothing is built twice.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test reports by panicking")]
 
+#[path = "../support/champions.rs"]
+mod champions;
+#[path = "../../../../shared/runtime/tests/lambda/local_lambda.rs"]
+mod local_lambda;
 #[path = "../support/mod.rs"]
 mod support;
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use libtest_mimic::{Arguments, Trial};
+use lurelight_store::{DirectoryArtifacts, ModelRegistry};
 use serde_json::{Value, json};
 
-use support::{Answer, PATIENCE, gunzip, post_to, sites};
+use local_lambda::LocalLambda;
+use support::{gunzip, post_to, sites};
 
 /// An answer's event may be this large, in bytes of JSON.
 const LAMBDA_LIMIT_BYTES: usize = 6_291_456;
@@ -41,11 +44,12 @@ const CASES: &[Case] = &[
     ("lambda::plain_answer_is_cut_to_the_limit", plain_answer_is_cut),
     ("lambda::gzipped_answer_is_whole", gzipped_answer_is_whole),
     ("lambda::problems_are_events_too", problems),
+    ("lambda::each_request_has_a_line_of_metrics", metrics),
 ];
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let tool = cargo_lambda();
+    let tool = local_lambda::tool();
     let function = tool.as_deref().filter(|_| !arguments.list).map(|tool| Arc::new(Function::start(tool)));
     let trials = CASES.iter().map(|&(name, case)| {
         let function = function.clone();
@@ -54,69 +58,35 @@ fn main() -> ExitCode {
             Ok(())
         })
         .with_ignored_flag(tool.is_none())
-        .with_kind(if tool.is_none() {
-            "no cargo-lambda: run scripts/tools cargo-lambda"
-        } else {
-            ""
-        })
+        .with_kind(if tool.is_none() { local_lambda::ABSENT } else { "" })
     });
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
     drop(function);
     conclusion.exit_code()
 }
 
-/// Where scripts/tools installs it.
-fn cargo_lambda() -> Option<PathBuf> {
-    let tool = support::cache().join("cargo-lambda/bin/cargo-lambda");
-    tool.is_file().then_some(tool)
-}
-
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The Runtime API and the function that polls it; both stopped when dropped.
+/// Lambda, and the function that it invokes.
 struct Function {
     tool: PathBuf,
-    address: SocketAddr,
-    runtime: Child,
-    program: Child,
+    lambda: LocalLambda,
+    _program: local_lambda::Function,
 }
 
 impl Function {
     fn start(tool: &Path) -> Function {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let runtime = Command::new(tool)
-            .args(["lambda", "watch", "--only-lambda-apis", "--invoke-address", "127.0.0.1", "--invoke-port"])
-            .arg(address.port().to_string())
-            .current_dir(workspace())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let started = Instant::now();
-        while TcpStream::connect(address).is_err() {
-            assert!(started.elapsed() < PATIENCE, "cargo lambda watch does not listen");
-            sleep(Duration::from_millis(20));
-        }
-        let program = Command::new(env!("CARGO_BIN_EXE_predict"))
-            .env("AWS_LAMBDA_RUNTIME_API", format!("http://{address}/.rt/predict"))
-            .env("AWS_LAMBDA_FUNCTION_NAME", "predict")
-            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
-            .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
-            .env("LURELIGHT_LOG", "error")
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        Function { tool: tool.to_owned(), address, runtime, program }
+        let lambda = LocalLambda::start(tool, &workspace());
+        let program = start_program(&lambda, &[("LURELIGHT_LOG", "error")]);
+        Function { tool: tool.to_owned(), lambda, _program: program }
     }
 
     /// Invokes with an event, and gives the answer's event with its size in bytes.
     fn invoke(&self, event: &Value) -> (Value, usize) {
-        let path = "/2015-03-31/functions/predict/invocations";
-        let answer: Answer =
-            post_to(self.address, path, "application/json", event.to_string()).send().expect(200);
-        (answer.json(), answer.body.len())
+        let (_, body) = self.lambda.invoke("predict", &event.to_string());
+        (serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}")), body.len())
     }
 
     fn answer_to(&self, name: &str) -> Value {
@@ -124,13 +94,11 @@ impl Function {
     }
 }
 
-impl Drop for Function {
-    fn drop(&mut self) {
-        for child in [&mut self.program, &mut self.runtime] {
-            let _already_gone = child.kill();
-            let _reaped = child.wait();
-        }
-    }
+/// The program that cargo built for this test, as a function.
+fn start_program(lambda: &LocalLambda, variables: &[(&str, &str)]) -> local_lambda::Function {
+    let mut command = lambda.command("predict", Path::new(env!("CARGO_BIN_EXE_predict")));
+    command.envs(variables.iter().copied());
+    local_lambda::Function::start(command)
 }
 
 /// A recorded event of infra/events.
@@ -188,7 +156,7 @@ fn v1_multipart(function: &Function) {
             "--invoke-address",
             "127.0.0.1",
             "--invoke-port",
-            &function.address.port().to_string(),
+            &function.lambda.address.port().to_string(),
         ])
         .arg("--data-file")
         .arg(event_file("predict-v1-multipart"))
@@ -259,7 +227,7 @@ fn v2_custom_domain(function: &Function) {
 
 fn function_url(function: &Function) {
     let path = "/lambda-url/predict/predict";
-    let request = post_to(function.address, path, "text/csv", sites(2)).accept("application/json");
+    let request = post_to(function.lambda.address, path, "text/csv", sites(2)).accept("application/json");
     assert_eq!(request.send().expect(200).json()["summary"]["used"], 2);
 }
 
@@ -307,4 +275,54 @@ fn problems(function: &Function) {
     event["rawPath"] = "/prod/none".into();
     event["requestContext"]["http"]["path"] = "/prod/none".into();
     assert_eq!(function.invoke(&event).0["statusCode"], 404);
+}
+
+/// The metrics of a request for each state that a registry can be in, from a function of its own each time.
+fn metrics(function: &Function) {
+    // A Lambda of its own, so that no other function takes the events.
+    let lambda = LocalLambda::start(&function.tool, &workspace());
+    let home = tempfile::tempdir().unwrap();
+    let artifacts = Arc::new(DirectoryArtifacts::open(home.path().join("artifacts")));
+    let registry = ModelRegistry::new(artifacts);
+    let run = |variables: &[(&str, &str)], events: &[Value]| -> Vec<Value> {
+        let program = start_program(&lambda, variables);
+        for event in events {
+            lambda.invoke("predict", &event.to_string());
+        }
+        let lines = program.into_log();
+        assert!(!lines.iter().any(|line| line.contains(".example")), "a cell is in the log: {lines:?}");
+        let lines = lines.iter().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")));
+        lines.filter(|line: &Value| line.get("_aws").is_some()).collect()
+    };
+    let numbers = |line: &Value, names: &[&str]| -> Vec<Option<u64>> {
+        names.iter().map(|name| line[*name].as_u64()).collect()
+    };
+    let counted = ["Rows", "DistinctRows", "RowErrors", "RegistryVersion", "Fallback", "ColdStart"];
+
+    let mut bad = event("predict-v2-csv");
+    bad["body"] = BASE64.encode(sites(5) + "1\n").into();
+    let mut none = event("predict-v2-csv");
+    none["body"] = BASE64.encode(sites(1).replace("-1", "7")).into();
+    let lines = run(&[], &[bad.clone(), none, event("predict-v1-home"), event("predict-v2-csv")]);
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    assert_eq!(numbers(&lines[0], &counted), [Some(6), Some(2), Some(1), Some(0), Some(0), Some(1)]);
+    assert_eq!(numbers(&lines[1], &counted), [Some(1), Some(0), Some(1), Some(0), Some(0), Some(0)]);
+    assert_eq!(numbers(&lines[2], &counted), [None, None, None, None, None, Some(0)]);
+    assert_eq!(numbers(&lines[3], &["Rows", "RowErrors"]), [Some(3), Some(0)]);
+    for line in &lines {
+        assert!(line["Latency"].as_f64().unwrap() >= 0.0);
+        assert_eq!(line["FunctionName"], "predict");
+    }
+
+    let follow = [("LURELIGHT_HOME", home.path().to_str().unwrap())];
+    let model = |lines: Vec<Value>| numbers(&lines[0], &["RegistryVersion", "Fallback"]);
+    assert_eq!(
+        model(run(&follow, &[bad.clone()])),
+        [Some(0), Some(0)],
+        "there is no champion to stand in for"
+    );
+    champions::put_and_promote(&registry, 1);
+    assert_eq!(model(run(&follow, &[bad.clone()])), [Some(1), Some(0)]);
+    fs::write(home.path().join("artifacts/registry/champion.json"), "{").unwrap();
+    assert_eq!(model(run(&follow, &[bad])), [Some(0), Some(1)]);
 }

@@ -1,4 +1,5 @@
 //! The emulator's process, and clients of it.
+#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
 //! A proxy in front of a server that lies about its answers.
+#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
