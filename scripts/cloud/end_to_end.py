@@ -2,6 +2,7 @@
 """Goes through the steps of scripts/end-to-end, which says how to call it."""
 
 import argparse
+import json
 import os
 import secrets
 import shutil
@@ -20,7 +21,7 @@ from deployment import PROGRAMS, ROOT, DeploymentError, deploy
 from emulator import Emulator
 from lies import LyingProxy
 from predictions import ANSWER_BYTES_MAX, ask, upload, verdicts, verdicts_here
-from training import execute
+from training import execute, wait
 
 STAGES = ("Ingest", "Validate", "Transform", "Evaluate", "Promote")
 
@@ -107,6 +108,30 @@ def predicts_without_a_champion(scene: Scene) -> str:
             if accept == "text/csv":
                 check(verdicts(answer.body) == here, f"the verdicts on {data.name} by {kind} are others than here")
     return f"{len(here)} rows, {largest} bytes at most"
+
+
+def starts_by_drift(scene: Scene) -> str:
+    """an event of drift starts a training, whatever its reason says"""
+    states = scene.emulator.client("stepfunctions")
+    machine = scene.outputs["TrainingArn"]
+    before = {found["executionArn"] for found in states.list_executions(stateMachineArn=machine)["executions"]}
+    reason = 'SSLfinal_State "drifted"'
+    entry = {"Source": "lurelight", "DetailType": "drift", "Detail": json.dumps({"reason": reason})}
+    put = scene.emulator.client("events").put_events(Entries=[entry])
+    check(put["FailedEntryCount"] == 0, f"the event was refused: {put}")
+    started = time.monotonic()
+    while not (
+        new := {found["executionArn"] for found in states.list_executions(stateMachineArn=machine)["executions"]}
+        - before
+    ):
+        check(time.monotonic() - started < 60, "no execution was started within a minute")
+        time.sleep(0.2)
+    [execution] = new
+    done = wait(scene.emulator, execution, started)
+    asked = json.loads(states.describe_execution(executionArn=execution)["input"])
+    check(asked == {"actor": "drift", "reason": reason}, f"it was started with {asked}")
+    check(done.status == "SUCCEEDED", f"it ended with {done.error}: {done.cause}")
+    return reason
 
 
 def reconfigures(scene: Scene) -> str:
@@ -202,6 +227,7 @@ PLACEHOLDER_STEPS: dict[str, Step] = {
     "candidates": loses_candidates,
     "one-candidate": breaks_one_candidate,
     "failures": records_failures,
+    "drift": starts_by_drift,
     "reconfigure": reconfigures,
 }
 REAL_STEPS: dict[str, Step] = {"database": starts_a_database, "fallback": predicts_without_a_champion}
