@@ -18,6 +18,7 @@ pub const CASES: &[Case] = &[
     ("not_found::page_and_problem", not_found),
     ("methods::refused_with_allow", methods),
     ("methods::options", options),
+    ("methods::are_those_that_the_template_lets_through", routes),
     ("predict::get", predict_get),
 ];
 
@@ -148,4 +149,34 @@ fn predict_get(server: &Server) {
     assert_eq!(answer.header("location"), Some("/"));
     let answer = server.get("/predict").accept("application/json").send().expect(405);
     assert_eq!(answer.header("allow"), Some("POST"));
+}
+
+/// What API Gateway lets through is what the router answers, and the other way round.
+fn routes(server: &Server) {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let listed = std::fs::read(folder.join("../../infra/routes.json")).unwrap();
+    let listed: serde_json::Value = serde_json::from_slice(&listed).unwrap();
+    let listed = listed["predict"].as_object().unwrap();
+    for (path, methods) in listed {
+        let answer = server.request("OPTIONS", path).send().expect(204);
+        let mut allowed: Vec<&str> = answer.header("allow").unwrap().split(',').collect();
+        allowed.retain(|method| !matches!(*method, "HEAD" | "OPTIONS"));
+        allowed.sort_unstable();
+        assert_eq!(
+            json!(allowed),
+            *methods,
+            "{path}: the router (left) and infra/routes.json (right) differ"
+        );
+    }
+    // Nobody can ask a router for all that it answers, so its source is looked into.
+    let source = std::fs::read_to_string(folder.join("src/lib.rs")).unwrap();
+    let routed: Vec<&str> =
+        source.split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(routed.len() > 3, "{routed:?}");
+    for path in routed.iter().copied().chain([lurelight_web::layout::STYLESHEET_PATH]) {
+        assert!(
+            listed.contains_key(path),
+            "infra/routes.json does not list {path}, so nobody reaches it on AWS"
+        );
+    }
 }

@@ -9,6 +9,8 @@ pub const CASES: &[Case] = &[
     ("program::greets", greets),
     ("program::help_and_version", help_and_version),
     ("program::wrong_usage", wrong_usage),
+    ("program::two_registries_are_refused", two_registries),
+    ("program::in_lambda_it_tells_the_log_why_it_ends", ends_in_lambda),
     ("program::port_taken", port_taken),
     ("program::stops_on_sigterm", stops_on_sigterm),
 ];
@@ -47,6 +49,34 @@ fn wrong_usage(_: &Server) {
         (code, error.as_str()),
         (Some(2), "predict: LURELIGHT_BODY_LIMIT_BYTES is \"big\": a whole number\n")
     );
+}
+
+fn two_registries(_: &Server) {
+    let (code, _, error) = run(&["--home", "here", "--bucket", "lurelight-dev"], &[]);
+    assert_eq!(code, Some(2));
+    assert!(error.contains("both --home and --bucket are given"), "{error}");
+    let (code, _, error) = run(&[], &[("LURELIGHT_BUCKET", "s3://lurelight-dev")]);
+    assert_eq!(code, Some(2));
+    assert!(
+        error.contains("LURELIGHT_BUCKET is \"s3://lurelight-dev\": the name of a bucket alone"),
+        "{error}"
+    );
+}
+
+fn ends_in_lambda(_: &Server) {
+    let api = ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1");
+    let both = [api, ("LURELIGHT_BUCKET", "lurelight-dev"), ("LURELIGHT_HOME", "here")];
+    for (variables, said) in [
+        (&both[..], "both LURELIGHT_HOME and LURELIGHT_BUCKET"),
+        (&[api, ("LURELIGHT_CHAMPION_SECONDS", "often")], "LURELIGHT_CHAMPION_SECONDS is \"often\""),
+        (&[api], "AWS_LAMBDA_FUNCTION_NAME"),
+    ] {
+        let (code, log, error) = run(&[], variables);
+        assert!(code.is_some_and(|code| code > 0), "{log}{error}");
+        let line: serde_json::Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
+        assert_eq!((&line["level"], &line["program"]), (&"ERROR".into(), &"predict".into()));
+        assert!(line["error"].as_str().unwrap().contains(said), "{line}");
+    }
 }
 
 fn port_taken(server: &Server) {
