@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::failure::Failure;
 use crate::{
-    batches, card, export, models, output, predict, push, runs, sample, schema, serve, train, version,
+    batches, card, export, mlflow, models, output, predict, push, runs, sample, schema, serve, train, version,
 };
 
 /// Tells phishing sites from legitimate ones, by 30 coded features of each site.
@@ -48,6 +48,7 @@ enum Command {
     Serve(serve::Args),
     Runs(runs::Args),
     Models(models::Args),
+    Mlflow(mlflow::Args),
     Schema(schema::Args),
     Sample(sample::Args),
     Card(card::Args),
@@ -64,6 +65,7 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Runs(args) => runs::run(&args),
         Command::Models(args) => models::run(&args),
+        Command::Mlflow(args) => mlflow::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Sample(args) => sample::run(&args),
         Command::Card(args) => card::run(&args),

@@ -9,6 +9,7 @@ mod failure;
 mod files;
 mod home;
 mod layout;
+mod mlflow;
 mod model_file;
 mod models;
 mod output;

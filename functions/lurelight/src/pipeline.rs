@@ -16,6 +16,7 @@ use self::heard::Heard;
 use self::result::Finished;
 use crate::failure::Failure;
 use crate::home::block_on;
+use crate::mlflow::Beside;
 use crate::output;
 
 /// Runs the pipeline and says what came of it.
@@ -24,8 +25,10 @@ pub fn run(options: &PipelineOptions, training: &TrainingOptions, as_json: bool)
     let text = block_on(async {
         let stores = home.stores();
         let heard = Arc::new(Heard::new());
-        let run = run_or_continue(options, training, &stores, &heard).await?;
-        let finished = Finished::read(&run, &heard.seconds(), &home, &stores).await?;
+        let mlflow = options.mlflow();
+        let run = run_or_continue(options, training, &stores, &heard, &mlflow).await?;
+        let told = mlflow.run(&run, &stores).await;
+        let finished = Finished::read(&run, &heard.seconds(), &home, &stores).await?.shown_in(told);
         if as_json { finished.json() } else { Ok(finished.text()) }
     })?;
     Ok(output::print(&text)?)
@@ -37,6 +40,7 @@ async fn run_or_continue(
     training: &TrainingOptions,
     stores: &Stores,
     heard: &Arc<Heard>,
+    mlflow: &Beside,
 ) -> Result<RunId, Failure> {
     let begun = match options.run() {
         Some(run) => Some(reports::of_run(run, stores).await?),
@@ -60,6 +64,9 @@ async fn run_or_continue(
         ))),
     };
     heard.finish();
+    if let Err(failure) = &done {
+        mlflow.failed(&request.run, failure, stores).await;
+    }
     done.map(|()| request.run)
 }
 

@@ -22,6 +22,7 @@ const ROOMS: &[(&str, &str, &[&str])] = &[
         "lurelight-stepfunctions",
         &["lurelight-aws", "lurelight-model", "lurelight-schema", "lurelight-store"],
     ),
+    ("shared/mlflow", "lurelight-mlflow", &["lurelight-model", "lurelight-schema", "lurelight-store"]),
     ("shared/mongo", "lurelight-mongo", &["lurelight-model", "lurelight-schema", "lurelight-store"]),
     ("shared/plot", "lurelight-plot", &["lurelight-model", "lurelight-schema"]),
     (
@@ -50,6 +51,7 @@ const ROOMS: &[(&str, &str, &[&str])] = &[
         &[
             "lurelight-aws",
             "lurelight-learn",
+            "lurelight-mlflow",
             "lurelight-model",
             "lurelight-pipeline",
             "lurelight-plot",
@@ -72,6 +74,10 @@ const BARRED: &[(&str, &[&str])] = &[
     (
         "lurelight-stepfunctions",
         &["axum", "lambda", "linfa", "mongodb", "native-tls", "openssl-sys", "polars", "ring"],
+    ),
+    (
+        "lurelight-mlflow",
+        &["aws-sdk", "axum", "lambda", "linfa", "mongodb", "native-tls", "openssl-sys", "polars", "ring"],
     ),
     (
         "lurelight-mongo",

@@ -85,7 +85,12 @@ pub fn conclude(
         category_counts: category_counts(training),
         importance,
     };
-    Ok(Training { artifact, card, failed })
+    let folds = |contender: &Contender| cross_validation.by_fold(&contender.out_of_fold);
+    let by_fold = contenders
+        .iter()
+        .map(|contender| (contender.family, folds(contender).iter().map(round_figures).collect()))
+        .collect();
+    Ok(Training { artifact, card, by_fold, failed })
 }
 
 /// The best first. A stable sort by family before: of equals the simpler one stays in front.

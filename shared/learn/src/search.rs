@@ -79,16 +79,22 @@ impl CrossValidation {
         &self.folds
     }
 
-    /// The means over the folds of what out-of-fold probabilities measure at one half.
+    /// What out-of-fold probabilities measure at one half, fold by fold.
     #[must_use]
-    pub fn measure(&self, out_of_fold: &[f64]) -> Figures {
+    pub fn by_fold(&self, out_of_fold: &[f64]) -> Vec<Figures> {
         let of = |fold: usize| {
             let inside =
                 self.data.rows().iter().zip(out_of_fold).zip(&self.folds).filter(|(_, f)| **f == fold);
             let scored: Vec<Scored> = inside.map(|((row, p), _)| Scored::new(row, *p)).collect();
             Ranking::new(&scored).measure(0.5).figures
         };
-        mean(&(0..self.k).map(of).collect::<Vec<_>>())
+        (0..self.k).map(of).collect()
+    }
+
+    /// The means over the folds of what out-of-fold probabilities measure at one half.
+    #[must_use]
+    pub fn measure(&self, out_of_fold: &[f64]) -> Figures {
+        mean(&self.by_fold(out_of_fold))
     }
 
     fn part(&self, keep: impl Fn(usize) -> bool) -> Dataset {

@@ -6,7 +6,7 @@
 //! [`train`] does everything in one process. Its two halves can be called apart, by whoever fits candidates on
 //! several machines: [`contend`] for each family, then [`conclude`].
 
-use lurelight_model::{Artifact, ArtifactError, Card, Family, InvalidModel};
+use lurelight_model::{Artifact, ArtifactError, Card, Family, Figures, InvalidModel};
 use lurelight_schema::{Record, RecordsDigest};
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +54,8 @@ pub struct Training {
     pub artifact: Artifact,
     /// What there is to say of it.
     pub card: Card,
+    /// Of each candidate, in the card's order, what each fold of the cross-validation found at probability one half.
+    pub by_fold: Vec<(Family, Vec<Figures>)>,
     /// Families of which no grid point could be fitted, and why.
     pub failed: Vec<(Family, FitError)>,
 }

@@ -28,12 +28,20 @@ fn refusal(records: &[Record], options: &TrainOptions) -> String {
 
 #[test]
 fn every_family_is_tried_and_the_card_tells_of_it() {
-    let Training { artifact, card, failed } = train(&rows(1_000), &TrainOptions::default(), &()).unwrap();
+    let Training { artifact, card, by_fold, failed } =
+        train(&rows(1_000), &TrainOptions::default(), &()).unwrap();
     assert!(failed.is_empty());
     let mut families: Vec<Family> = card.candidates.iter().map(|candidate| candidate.family).collect();
     assert_eq!(families[0], card.family);
     families.sort_unstable();
     assert_eq!(families, Family::ALL);
+    let options = TrainOptions::default();
+    for (candidate, (family, folds)) in card.candidates.iter().zip(&by_fold) {
+        assert_eq!((candidate.family, options.cv_folds), (*family, folds.len()));
+        let mean = folds.iter().map(|figures| figures.f1).sum::<f64>() / folds.len() as f64;
+        assert!((mean - candidate.cross_validated.f1).abs() < 2e-6, "{family}: {mean}");
+    }
+    assert_eq!(card.candidates.len(), by_fold.len());
     // A vote gives no reasons, and must be better by .001 to stand before the best of the others.
     assert!(card.candidates.is_sorted_by(|a, b| {
         let margin = if b.family == Family::SoftVote { 0.001 } else { 0.0 };

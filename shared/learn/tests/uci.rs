@@ -88,7 +88,7 @@ fn random_split_leaks(records: &[Record]) -> Result<(), Failed> {
 }
 
 fn champion(records: &[Record]) -> Result<(), Failed> {
-    let Training { card, failed, artifact } = training(records)?;
+    let Training { card, failed, artifact, .. } = training(records)?;
     assert!(failed.is_empty());
     assert_eq!(card.model, artifact.digest().to_string());
     assert_eq!(card.candidates.len(), Family::ALL.len());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lurelight_learn::train::conclude;
-use lurelight_model::{Artifact, Card, Family};
+use lurelight_model::{Artifact, Card, Family, Figures};
 use lurelight_store::{NewVersion, RunId, parse_digest};
 use serde::{Deserialize, Serialize};
 
@@ -26,11 +26,23 @@ pub struct EvaluateReport {
     pub version: u64,
     /// SHA-256 of its artifact.
     pub model: String,
+    /// Of each candidate what each fold of its cross-validation found, in the card's order.
+    #[serde(default)]
+    pub by_fold: Vec<CandidateFolds>,
     /// The families of which there is no candidate.
     pub failed: Vec<FailedFamily>,
     /// The card of this run. That of the registry is of the first run that made the model, with the candidates
     /// beside it then.
     pub card: Card,
+}
+
+/// What the folds of the cross-validation found of a candidate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CandidateFolds {
+    /// Its family.
+    pub family: Family,
+    /// One fold after the other, at probability one half.
+    pub cross_validated: Vec<Figures>,
 }
 
 /// A family of which there is no candidate.
@@ -81,6 +93,11 @@ pub async fn evaluate(run: &RunId, stores: &Stores, listener: &Listener) -> Resu
         run: run.clone(),
         version,
         model: made.artifact.digest().to_string(),
+        by_fold: made
+            .by_fold
+            .into_iter()
+            .map(|(family, cross_validated)| CandidateFolds { family, cross_validated })
+            .collect(),
         failed,
         card: made.card,
     };

@@ -124,15 +124,15 @@ pub(crate) async fn read_candidate(
 }
 
 fn report_name(family: Family) -> String {
-    format!("candidates/{}.json", file_name(family))
+    format!("candidates/{}.json", family_name(family))
 }
 
 fn model_name(family: Family) -> String {
-    format!("candidates/{}.model", file_name(family))
+    format!("candidates/{}.model", family_name(family))
 }
 
 /// The family as JSON writes it, which is one segment of a key.
-fn file_name(family: Family) -> String {
+pub(crate) fn family_name(family: Family) -> String {
     serde_json::to_value(family).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
 }
 

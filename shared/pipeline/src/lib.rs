@@ -13,6 +13,8 @@
 //! | `candidates/<family>.json`, `candidates/<family>.model` | [`fit()`] |
 //! | `evaluate.json`, and the model under its digest and a version in the registry | [`evaluate()`] |
 //! | `report.html`, then `promote.json` | [`promote()`] |
+//! | `failure.json` | [`record_failure()`], where a run ended with an error |
+//! | `tracked.json` | [`tracking`], where there is a tracker |
 
 mod decide;
 mod drift;
@@ -31,12 +33,14 @@ pub mod reports;
 mod request;
 mod rows;
 mod run;
+mod run_failure;
 mod run_folder;
 mod runner;
 mod snapshot;
 mod stage;
 pub mod statistics;
 mod stores;
+pub mod tracking;
 mod transform;
 mod validate;
 mod work;
@@ -44,7 +48,7 @@ mod work;
 pub use decide::{Condition, Rule};
 pub use drift::{DriftReference, DriftReport, DriftVerdict, FeatureDrift};
 pub use error::Error;
-pub use evaluate::{EvaluateReport, FailedFamily, evaluate};
+pub use evaluate::{CandidateFolds, EvaluateReport, FailedFamily, evaluate};
 pub use fit::{FitOutcome, FitReport, fit};
 pub use frames::FrameError;
 pub use ingest::{IngestReport, ServingVersion, ingest};
@@ -55,6 +59,7 @@ pub use quality::{BatchConflicts, ColumnQuality, Quality};
 pub use request::{DriftRules, PromotionRules, RunRequest};
 pub use rows::RowsError;
 pub use run::run;
+pub use run_failure::{RunFailure, find_failure, record_failure};
 pub use run_folder::Stored;
 pub use runner::InProcessRunner;
 pub use snapshot::IngestedBatch;

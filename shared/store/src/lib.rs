@@ -21,4 +21,6 @@ pub use records::{Batch, BatchId, Closing, PushOutcome, Pushed, RecordStore, pus
 pub use registry::{Champion, Event, EventKind, ModelRegistry, NewEvent, NewVersion, Version};
 pub use runner::{RunProgress, RunStatus, TrainingRequest, TrainingRunner};
 pub use secrets::{EnvironmentSecrets, InvalidSecretName, Secret, SecretName, Secrets};
-pub use tracker::{FinishedRun, Metric, Outcome, RunArtifact, Tracker, Untracked};
+pub use tracker::{
+    FinishedRun, Metric, Outcome, RunArtifact, RunCandidate, RunDataset, Shown, Tracker, Untracked,
+};

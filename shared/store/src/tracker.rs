@@ -9,15 +9,19 @@ use jiff::Timestamp;
 
 use crate::{Error, Event, Key, RunId, Version};
 
-/// A run that has ended.
+/// A run that has ended, with its candidates.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FinishedRun {
     /// Its name.
     pub run: RunId,
+    /// Who or what started it; empty where it failed before that was written down.
+    pub actor: String,
+    /// What came of it, in a sentence.
+    pub words: String,
     /// When it began.
     pub started_at: Timestamp,
-    /// When it ended.
-    pub ended_at: Timestamp,
+    /// When it ended, where that is known.
+    pub ended_at: Option<Timestamp>,
     /// How it ended.
     pub outcome: Outcome,
     /// What it was told, by name.
@@ -26,13 +30,19 @@ pub struct FinishedRun {
     pub metrics: Vec<Metric>,
     /// What else is known of it, by name.
     pub tags: BTreeMap<String, String>,
+    /// The records that it read.
+    pub dataset: Option<RunDataset>,
+    /// What it tried.
+    pub candidates: Vec<RunCandidate>,
     /// What should be seen beside it.
     pub artifacts: Vec<RunArtifact>,
     /// The version that came out of it.
     pub version: Option<Version>,
+    /// Where runs and models are kept, as their store says it.
+    pub home: String,
 }
 
-/// How a run ended.
+/// How a run or a candidate ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// With all of its reports.
@@ -41,10 +51,38 @@ pub enum Outcome {
     Failed,
 }
 
+/// A candidate of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunCandidate {
+    /// Its name, one for each candidate of the run.
+    pub name: String,
+    /// What came of it, in a sentence.
+    pub words: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Its own parameters, by name.
+    pub parameters: BTreeMap<String, String>,
+    /// What was measured of it.
+    pub metrics: Vec<Metric>,
+}
+
+/// The records of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunDataset {
+    /// The SHA-256 of the records, in hexadecimal digits.
+    pub digest: String,
+    /// The snapshot.
+    pub key: Key,
+    /// Counts, by name; `rows` among them.
+    pub counts: BTreeMap<String, u64>,
+    /// The columns in their order; all of them hold small whole numbers.
+    pub columns: Vec<String>,
+}
+
 /// One figure of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metric {
-    /// Its name.
+    /// Its name: letters, digits, `_`, `-`, `.`, and `/` between groups.
     pub name: String,
     /// The figure; always finite.
     pub value: f64,
@@ -63,21 +101,30 @@ pub struct RunArtifact {
     pub bytes: Bytes,
 }
 
+/// What can be seen of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// The address where a person can look at it, if there is one.
+    pub address: Option<String>,
+    /// What this home cannot show, in words; doing it again would not help.
+    pub left_out: Option<String>,
+}
+
 /// Shows runs and versions. It is told after the fact, and nothing else depends on what it says.
 #[async_trait]
 pub trait Tracker: fmt::Debug + Send + Sync {
-    /// Where this is, for messages.
+    /// Where this is, for messages; without a secret.
     fn place(&self) -> String;
 
-    /// Shows a run; doing it again changes nothing, and after a failure doing it again completes it. Returns the
-    /// address where a person can look at it, if there is one.
+    /// Shows a run; doing it again changes nothing, and after a failure doing it again completes it. A run that was
+    /// shown as failed and has gone on since is shown as it is now.
     ///
     /// # Errors
     ///
     /// Those of the home.
-    async fn record(&self, run: &FinishedRun) -> Result<Option<String>, Error>;
+    async fn record(&self, run: &FinishedRun) -> Result<Shown, Error>;
 
-    /// Shows that the pointer to the champion moved.
+    /// Shows where the pointer to the champion is since its last move.
     ///
     /// # Errors
     ///
@@ -95,8 +142,8 @@ impl Tracker for Untracked {
         "nowhere".to_owned()
     }
 
-    async fn record(&self, _: &FinishedRun) -> Result<Option<String>, Error> {
-        Ok(None)
+    async fn record(&self, _: &FinishedRun) -> Result<Shown, Error> {
+        Ok(Shown::default())
     }
 
     async fn moved(&self, _: &Event) -> Result<(), Error> {

@@ -9,6 +9,7 @@ use super::{Registered, model_of};
 use crate::failure::Failure;
 use crate::home::actor;
 use crate::layout;
+use crate::mlflow::{Beside, LIMIT_SECONDS};
 use crate::wording::moment;
 
 /// What is printed of a move.
@@ -121,6 +122,7 @@ async fn move_to(
             )),
             _ => error.into(),
         })?;
+    Beside::new(None, LIMIT_SECONDS).champion(&all.stores).await;
     all.print(&Moved { changed: true, event: &moved.event }, || {
         let Event { sequence, previous, .. } = moved.event;
         let place = previous.map_or_else(

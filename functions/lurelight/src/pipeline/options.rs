@@ -10,6 +10,7 @@ use lurelight_store::RunId;
 
 use crate::failure::Failure;
 use crate::home::{self, Home};
+use crate::mlflow::{Beside, LIMIT_SECONDS};
 use crate::version;
 
 /// How models are made, by the pipeline or from files.
@@ -57,6 +58,12 @@ pub struct PipelineOptions {
     /// Why, in words; it stands in the run's reports and in the registry
     #[arg(long, value_name = "TEXT", conflicts_with = "files")]
     reason: Option<String>,
+    /// Tell this MLflow server of the run [env: MLFLOW_TRACKING_URI]
+    #[arg(long, value_name = "URI", conflicts_with = "files")]
+    mlflow_uri: Option<String>,
+    /// Wait for MLflow no longer than this; the run never fails because of it
+    #[arg(long, value_name = "SECONDS", conflicts_with = "files", default_value_t = LIMIT_SECONDS)]
+    mlflow_timeout: u16,
     /// New rows have drifted in a feature where the chi-squared test's p, adjusted for 30 tests, is below this
     /// [default: 0.01] …
     #[arg(long, value_name = "P", conflicts_with = "files", value_parser = share)]
@@ -86,6 +93,11 @@ impl PipelineOptions {
     pub fn home(&self) -> Home {
         let named = || std::env::var_os("LURELIGHT_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
         Home { home: self.home.clone().or_else(named).unwrap_or_else(|| home::DEFAULT.into()) }
+    }
+
+    /// The MLflow that is told of the run, if one is named.
+    pub fn mlflow(&self) -> Beside {
+        Beside::new(self.mlflow_uri.as_deref(), self.mlflow_timeout)
     }
 
     /// The name of a run that may have begun.

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow};
 use lurelight_model::Family;
 use lurelight_pipeline::reports::{self, RunReports};
+use lurelight_pipeline::tracking::{Told, ToldState};
 use lurelight_pipeline::{DriftVerdict, FitOutcome, PromoteReport, Stage, Stores};
 use lurelight_store::{Event, Key, RunId, Version};
 use serde::Serialize;
@@ -26,6 +27,8 @@ pub struct Finished {
     home_flag: String,
     /// Seconds of the card's candidates, in its order; none where they were fitted before.
     seconds: Option<Vec<f64>>,
+    /// What MLflow was told, where there is one.
+    told: Option<Told>,
 }
 
 impl Finished {
@@ -53,7 +56,20 @@ impl Finished {
         let seconds = reports.evaluate.as_ref().filter(|_| !seconds.is_empty()).map(|evaluated| {
             evaluated.card.candidates.iter().map(|candidate| of_family(candidate.family)).collect()
         });
-        Ok(Finished { page: page(run, home)?, home_flag: home.flag(), reports, promoted, champion, seconds })
+        Ok(Finished {
+            page: page(run, home)?,
+            home_flag: home.flag(),
+            reports,
+            promoted,
+            champion,
+            seconds,
+            told: None,
+        })
+    }
+
+    /// The same with what MLflow was told.
+    pub fn shown_in(self, told: Option<Told>) -> Finished {
+        Finished { told, ..self }
     }
 
     /// For people.
@@ -93,6 +109,11 @@ impl Finished {
 
     fn what_now(&self) -> Vec<(&'static str, String)> {
         let mut fields = vec![("Report", self.page.clone())];
+        if let Some(ToldState::Shown { address: Some(address), .. }) =
+            self.told.as_ref().map(|told| &told.state)
+        {
+            fields.push(("MLflow", address.clone()));
+        }
         let Some((event, version)) = &self.champion else {
             fields.push(("Champion", "none yet".to_owned()));
             return fields;
@@ -131,6 +152,7 @@ impl Finished {
             promotion: &self.promoted,
             card: self.reports.evaluate.as_ref().map(|evaluated| &evaluated.card),
             champion: self.champion.as_ref().map(|(event, version)| ShownChampion { version, event }),
+            mlflow: self.told.as_ref().map(|told| &told.state),
         };
         Ok(serde_json::to_string_pretty(&shown).context("the result cannot be written")? + "\n")
     }
@@ -177,6 +199,9 @@ struct Shown<'a> {
     card: Option<&'a lurelight_model::Card>,
     /// Who serves now.
     champion: Option<ShownChampion<'a>>,
+    /// What MLflow was told, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mlflow: Option<&'a ToldState>,
 }
 
 #[derive(Serialize)]

@@ -1,7 +1,7 @@
 //! How a run ended, as far as its reports say.
 
+use lurelight_pipeline::Stage;
 use lurelight_pipeline::reports::RunReports;
-use lurelight_pipeline::{FitOutcome, Stage};
 use serde::Serialize;
 
 /// How a run ended.
@@ -32,16 +32,11 @@ impl Ending {
         if let Some(promote) = &reports.promote {
             return Ending::Ended { outcome: promote.outcome.as_str() };
         }
-        if let Some(reason) = useless_rows(reports) {
-            return Ending::Failed { stage: Stage::Validate, reason };
+        if let Some((stage, reason)) = reports.dead_end() {
+            return Ending::Failed { stage, reason };
         }
         let searched = reports.ingest.as_ref().map_or(0, |ingest| ingest.request.training.searched().count());
-        let failed =
-            |report: &lurelight_pipeline::FitReport| matches!(report.outcome, FitOutcome::Failed { .. });
         let all_fitted = searched > 0 && reports.candidates.len() >= searched;
-        if all_fitted && reports.evaluate.is_none() && reports.candidates.iter().all(failed) {
-            return Ending::Failed { stage: Stage::Fit, reason: "no family could be fitted".to_owned() };
-        }
         let stage = match reports.last_stage() {
             None => Stage::Ingest,
             Some(Stage::Ingest) => Stage::Validate,
@@ -75,16 +70,5 @@ impl Ending {
                 reports.run
             ),
         }
-    }
-}
-
-/// Why no model can be made of the rows, where that is so.
-fn useless_rows(reports: &RunReports) -> Option<String> {
-    let validate = reports.validate.as_ref()?;
-    match (validate.quality.phishing, validate.quality.legitimate) {
-        (0, 0) => Some(format!("none of the {} rows can be used", validate.rows)),
-        (_, 0) => Some("all usable rows are labelled phishing".to_owned()),
-        (0, _) => Some("all usable rows are labelled legitimate".to_owned()),
-        _ => None,
     }
 }
