@@ -29,6 +29,8 @@ PATIENCE_S = 60
 LIMIT_BYTES = 8_000_000
 LIMIT_MS = 10.0
 BUCKET = "lurelight-measure"
+# Where distributions keep all root certificates in one file, that of Lambda's image first.
+BUNDLES = ("/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem")
 POLL = b"GET /2018-06-01/runtime/invocation/next "
 
 
@@ -136,8 +138,13 @@ def fill(address):
 
 
 def variables(name, address, **more):
-    """What Lambda and the template set for a function, with AWS at an address of this machine."""
-    return {
+    """What Lambda and the template set for a function, with AWS at an address of this machine.
+
+    Clients read the machine's root certificates when they are made. Lambda's image has them in one file; Debian has
+    each in a file of its own beside that, and they would all be read twice.
+    """
+    bundle = next((path for path in BUNDLES if Path(path).is_file()), None)
+    return ({"SSL_CERT_FILE": bundle} if bundle else {}) | {
         "AWS_LAMBDA_FUNCTION_NAME": name,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
         "AWS_LAMBDA_FUNCTION_VERSION": "1",
