@@ -6,6 +6,7 @@
 
 mod contents;
 mod ended;
+mod measured;
 mod note;
 
 use std::time::Duration;

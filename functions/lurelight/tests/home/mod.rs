@@ -18,7 +18,11 @@ pub fn lurelight(folder: &Path, arguments: &[&str]) -> Output {
 pub fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lurelight"));
     command.args(arguments).current_dir(folder).env("LURELIGHT_HOME", home(folder)).env("USER", "dora");
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .env_remove("MLFLOW_TRACKING_URI")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command
 }
 
