@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use lurelight_web::{BasePath, Limits};
+use lurelight_web::{BasePath, Limits, Pages};
 
 use crate::{Error, in_lambda};
 
@@ -27,6 +27,9 @@ pub struct Config {
     /// 6 MiB), `LURELIGHT_BODY_IDLE_SECONDS` (10), `LURELIGHT_BODY_TOTAL_SECONDS` (120),
     /// `LURELIGHT_HANDLER_SECONDS` (60), `LURELIGHT_ANSWER_LIMIT_BYTES` (none, in Lambda 5,500,000; 0 for none).
     pub limits: Limits,
+    /// Which pages lie below the base path, for the navigation between them. In Lambda all of them, since they are
+    /// deployed together; elsewhere those of prediction, unless a program sets this.
+    pub pages: Pages,
 }
 
 impl Config {
@@ -72,7 +75,8 @@ impl Config {
                     .ok_or_else(|| wrong("LURELIGHT_BASE_PATH", &value, "a path such as /security/lurelight"))
             })
             .transpose()?;
-        Ok(Self { address, base_path, limits })
+        let pages = if in_lambda { Pages::ALL } else { Pages::PREDICTION };
+        Ok(Self { address, base_path, limits, pages })
     }
 }
 

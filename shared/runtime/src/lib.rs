@@ -26,6 +26,9 @@ mod stop;
 pub mod telemetry;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::middleware::Next;
+use lurelight_web::BasePath;
 
 pub use config::Config;
 pub use error::Error;
@@ -51,5 +54,13 @@ pub async fn serve(router: Router, config: Config) -> Result<(), Error> {
 
 /// The router behind the edge of `lurelight_web` and the access log.
 fn protected(router: Router, config: &Config) -> Router {
-    lurelight_web::edge::protect(router, config.limits).layer(axum::middleware::from_fn(access_log::log))
+    let pages = config.pages;
+    let beside = axum::middleware::from_fn(move |mut request: Request, next: Next| {
+        let base_path = request.extensions().get::<BasePath>().cloned().unwrap_or_default();
+        request.extensions_mut().insert(base_path.with_pages(pages));
+        next.run(request)
+    });
+    lurelight_web::edge::protect(router, config.limits)
+        .layer(beside)
+        .layer(axum::middleware::from_fn(access_log::log))
 }

@@ -10,9 +10,42 @@ use axum::http::request::Parts;
 /// The path in front of every link: empty, or `/prod`, `/security/lurelight` and the like.
 ///
 /// Always starts with a slash unless empty, never ends with one, and consists of characters that need no
-/// escaping in HTML or in a header.
+/// escaping in HTML or in a header. It knows which pages lie below it, so that each can lead to the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BasePath(Arc<str>);
+pub struct BasePath {
+    path: Arc<str>,
+    pages: Pages,
+}
+
+/// Which functions' pages lie below a base path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pages {
+    /// Those that classify sites and show the model that does it.
+    pub prediction: bool,
+    /// Those that train, list runs, move the champion and let people sign in.
+    pub administration: bool,
+}
+
+impl Pages {
+    /// Both, as they are deployed.
+    pub const ALL: Pages = Pages { prediction: true, administration: true };
+    /// Those of prediction alone.
+    pub const PREDICTION: Pages = Pages { prediction: true, administration: false };
+    /// Those of administration alone.
+    pub const ADMINISTRATION: Pages = Pages { prediction: false, administration: true };
+
+    /// The path of the page to start from.
+    #[must_use]
+    pub fn home(self) -> &'static str {
+        if self.prediction { "/" } else { "/runs" }
+    }
+}
+
+impl Default for Pages {
+    fn default() -> Pages {
+        Pages::PREDICTION
+    }
+}
 
 impl BasePath {
     /// Reads a base path as people write it: `prod`, `/prod` and `/prod/` are the same.
@@ -31,13 +64,28 @@ impl BasePath {
                 && segment != ".."
                 && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
         };
-        inner.split('/').all(good_segment).then(|| Self(format!("/{inner}").into()))
+        inner
+            .split('/')
+            .all(good_segment)
+            .then(|| Self { path: format!("/{inner}").into(), pages: Pages::default() })
     }
 
     /// The path as text, without a slash at its end.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.path
+    }
+
+    /// Which pages lie below it.
+    #[must_use]
+    pub fn pages(&self) -> Pages {
+        self.pages
+    }
+
+    /// The same path with these pages below it.
+    #[must_use]
+    pub fn with_pages(self, pages: Pages) -> Self {
+        Self { pages, ..self }
     }
 
     /// What is left of `path` inside the application, or `None` if it does not lie below this base.
@@ -53,7 +101,7 @@ impl BasePath {
 
 impl fmt::Display for BasePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.path)
     }
 }
 

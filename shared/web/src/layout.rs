@@ -60,6 +60,16 @@ impl<'a> Page<'a> {
         Self { section, ..self }
     }
 
+    /// The navigation: paths and names of the pages that there are.
+    fn entries(&self) -> Vec<(&'static str, &'static str)> {
+        let pages = self.base_path.pages();
+        let prediction = [("/", "Classify"), ("/models/current", "Model")];
+        let administration =
+            [("/models", "Versions"), ("/runs", "Runs"), ("/train", "Train"), ("/session", "Sign in or out")];
+        let prediction = prediction.into_iter().filter(|_| pages.prediction);
+        prediction.chain(administration.into_iter().filter(|_| pages.administration)).collect()
+    }
+
     /// Makes a file of its own: the stylesheet stands inside, and there is no navigation to a server.
     #[must_use]
     pub fn standalone(self) -> Self {
