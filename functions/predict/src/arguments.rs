@@ -145,6 +145,9 @@ Environment:
                                answers where it takes longer [default: 200]
   LURELIGHT_CHAMPION_START_MILLISECONDS
                                how long the start waits for the first look [default: 3000]
+  LURELIGHT_PREDICTION_ACCESS  open, or token where one is needed: one of PREDICTION_TOKENS, or
+                               of the secret prediction-tokens below LURELIGHT_SECRETS_PREFIX
+                               [default: open]
   LURELIGHT_BASE_PATH          path in front of every link, behind a proxy: /lurelight
   LURELIGHT_BODY_LIMIT_BYTES   most bytes of one upload [default: 67108864]
   LURELIGHT_BODY_IDLE_SECONDS  longest pause in an upload [default: 10]

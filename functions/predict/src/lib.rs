@@ -10,6 +10,7 @@
 //! # }
 //! ```
 
+mod access;
 mod arguments;
 mod context;
 mod counts;
@@ -28,7 +29,9 @@ mod upload;
 
 use axum::Router;
 use axum::routing::{get, post};
+use lurelight_web::access::{Access, Role};
 
+pub use access::token_needed;
 pub use context::{Context, ModelInfo, Source};
 pub use counts::Counts;
 pub use error::Error;
@@ -40,13 +43,15 @@ pub use score::{Notice, Scored, no_reasons, notices, score};
 pub use serving::{Serving, Timing};
 pub use start::{run, serve};
 
-/// All routes of this function, without the edge around them: [`lurelight_runtime::serve`] adds it.
-pub fn router(serving: Serving) -> Router {
-    Router::new()
+/// All routes of this function, without the edge around them: [`lurelight_runtime::serve`] adds it. Health is told to
+/// everybody, the rest to whom `access` lets in.
+pub fn router(serving: Serving, access: &Access) -> Router {
+    let routes = Router::new()
         .route("/", get(handlers::home))
         .route("/predict", post(handlers::predict).get(handlers::predict_form))
         .route("/sample.csv", get(handlers::sample))
-        .route("/healthz", get(handlers::health))
         .route("/models/current", get(handlers::model))
-        .with_state(serving)
+        .with_state(serving.clone());
+    let health = Router::new().route("/healthz", get(handlers::health)).with_state(serving);
+    access.guard(routes, Role::Prediction).merge(health)
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use lurelight_runtime::{Config, Error, Listener, in_lambda, telemetry};
 
+use crate::access;
 use crate::arguments::{self, Command, HELP};
 use crate::prepare::{Unprepared, prepare};
 use crate::{Serving, Timing, router};
@@ -61,10 +62,11 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
 /// # Errors
 /// Where the port cannot be had, or the server fails.
 pub async fn serve(serving: Serving, config: Config) -> Result<(), Error> {
+    let access = access::from_env().await?;
     serving.start().await;
     let context = serving.last();
     let (version, source) = (context.version(), context.source());
-    let router = router(serving);
+    let router = router(serving, &access);
     if in_lambda() {
         return lurelight_runtime::serve(router, config).await;
     }

@@ -46,9 +46,23 @@ const ROOMS: &[(&str, &str, &[&str])] = &[
         ],
     ),
     (
+        "functions/admin",
+        "admin",
+        &[
+            "lurelight-aws",
+            "lurelight-model",
+            "lurelight-runtime",
+            "lurelight-schema",
+            "lurelight-stepfunctions",
+            "lurelight-store",
+            "lurelight-web",
+        ],
+    ),
+    (
         "functions/lurelight",
         "lurelight",
         &[
+            "admin",
             "lurelight-aws",
             "lurelight-learn",
             "lurelight-mlflow",
@@ -88,6 +102,7 @@ const BARRED: &[(&str, &[&str])] = &[
     ("lurelight-web", &["linfa", "ndarray", "polars"]),
     ("lurelight-runtime", &["linfa", "ndarray", "polars"]),
     ("predict", PREDICT_NEVER_LINKS),
+    ("admin", &["linfa", "lurelight-learn", "lurelight-pipeline", "mongodb", "ndarray", "polars", "rand"]),
 ];
 
 /// What would make `predict` slow to start or large to ship. Generic code leaves the names of the crates that
