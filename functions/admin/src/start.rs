@@ -159,6 +159,6 @@ fn say(text: &str) {
 }
 
 fn fail(code: u8, message: &str) -> ExitCode {
-    say(&format!("admin: {message}\n"));
+    telemetry::tell_why_it_ends("admin", message);
     ExitCode::from(code)
 }

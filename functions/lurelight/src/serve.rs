@@ -1,21 +1,30 @@
 //! `lurelight serve`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context as _;
-use lurelight_runtime::{Config, telemetry};
-use lurelight_store::ModelRegistry;
+use lurelight_pipeline::{InProcessRunner, silent};
+use lurelight_runtime::{Config, Listener, telemetry};
+use lurelight_store::{EnvironmentSecrets, ModelRegistry};
+use lurelight_web::Pages;
+use lurelight_web::access::Access;
 use predict::{Serving, Timing};
 
 use crate::chosen;
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::{output, version};
 
-/// Serve the upload page and the prediction API on this machine.
+/// Serve the upload page, the prediction API and administration on this machine.
 ///
 /// The home's champion answers, and a new one as soon as it is promoted, without a restart. While there is none,
 /// and where none can be loaded, the model compiled into this program answers. Every answer says which model it
 /// is from.
+///
+/// Administration (training, runs, promoting and rolling back) needs a token: one of those in ADMINISTRATION_TOKENS,
+/// separated by white space. With LURELIGHT_ADMINISTRATION_ACCESS=open nobody needs one, on a loopback address alone.
+/// Training runs in this process, on the records of the home.
 ///
 /// Other settings come from variables: see `predict --help`.
 #[derive(Debug, clap::Args)]
@@ -34,16 +43,44 @@ pub struct Args {
 pub fn run(args: Args) -> Result<(), Failure> {
     telemetry::init();
     let config = Config::from_env().context("a variable cannot be used")?;
-    let config = Config { address: args.address.unwrap_or(config.address), ..config };
+    let config = Config { address: args.address.unwrap_or(config.address), pages: Pages::ALL, ..config };
+    let stores = args.home.stores();
+    let administration =
+        admin::access(Arc::new(EnvironmentSecrets), config.address).context("a variable cannot be used")?;
+    let needs_token = predict::token_needed().context("a variable cannot be used")?;
+    let prediction = if needs_token { administration.clone() } else { Access::open() };
     let serving = match args.model {
         Some(path) => Serving::fixed(chosen::from_file(path)?),
         None => {
             let timing = Timing::from_env().context("a variable cannot be used")?;
-            let registry = ModelRegistry::new(args.home.stores().artifacts);
+            let registry = ModelRegistry::new(Arc::clone(&stores.artifacts));
             Serving::following(registry, &chosen::compiled_in()?, timing)
         }
     };
     let runtime = tokio::runtime::Runtime::new().context("the server cannot start")?;
-    runtime.block_on(predict::serve(serving, config)).context("the server stopped")?;
+    let runner = InProcessRunner::new(stores.clone(), version::program(), silent());
+    let context = admin::Administration::new(stores.artifacts, Some(Arc::new(runner)));
+    let router =
+        predict::guarded_router(serving.clone(), &prediction).merge(admin::router(context, &administration));
+    runtime.block_on(serve(&serving, router, &config)).context("the server stopped")?;
     Ok(())
+}
+
+async fn serve(
+    serving: &Serving,
+    router: axum::Router,
+    config: &Config,
+) -> Result<(), lurelight_runtime::Error> {
+    serving.start().await;
+    let context = serving.last();
+    let listener = Listener::bind(config).await?;
+    let url = listener.url(config);
+    output::say(&format!(
+        "\n  Lurelight is at {url}   (model {}: {}; stop with Ctrl-C)\n\n  \
+         Try    curl -s {url}sample.csv | curl -s -F file=@- {url}predict -H 'accept: text/csv'\n  \
+         Then   {url}runs    to train and to move the champion, with a token of ADMINISTRATION_TOKENS\n",
+        context.version(),
+        context.source(),
+    ));
+    listener.serve(router, config).await
 }

@@ -43,9 +43,13 @@ pub use score::{Notice, Scored, no_reasons, notices, score};
 pub use serving::{Serving, Timing};
 pub use start::{run, serve};
 
-/// All routes of this function, without the edge around them: [`lurelight_runtime::serve`] adds it. Health is told to
-/// everybody, the rest to whom `access` lets in.
-pub fn router(serving: Serving, access: &Access) -> Router {
+/// All routes of this function, without the edge around them: [`lurelight_runtime::serve`] adds it.
+pub fn router(serving: Serving) -> Router {
+    guarded_router(serving, &Access::open())
+}
+
+/// The same routes; health is told to everybody, the rest to whom `access` lets in.
+pub fn guarded_router(serving: Serving, access: &Access) -> Router {
     let routes = Router::new()
         .route("/", get(handlers::home))
         .route("/predict", post(handlers::predict).get(handlers::predict_form))

@@ -9,7 +9,7 @@ use lurelight_runtime::{Config, Error, Listener, in_lambda, telemetry};
 use crate::access;
 use crate::arguments::{self, Command, HELP};
 use crate::prepare::{Unprepared, prepare};
-use crate::{Serving, Timing, router};
+use crate::{Serving, Timing, guarded_router};
 
 /// Exit code for arguments or variables that cannot be understood.
 const EXIT_USAGE: u8 = 2;
@@ -66,7 +66,7 @@ pub async fn serve(serving: Serving, config: Config) -> Result<(), Error> {
     serving.start().await;
     let context = serving.last();
     let (version, source) = (context.version(), context.source());
-    let router = router(serving, &access);
+    let router = guarded_router(serving, &access);
     if in_lambda() {
         return lurelight_runtime::serve(router, config).await;
     }

@@ -140,7 +140,12 @@ impl Place {
                 let serving = Serving::following(registry, &Context::compiled_in().unwrap(), timing);
                 serving.start().await;
                 let address = SocketAddr::from(([127, 0, 0, 1], 0));
-                let config = Config { address, base_path: None, limits: lurelight_web::Limits::default() };
+                let config = Config {
+                    address,
+                    base_path: None,
+                    limits: lurelight_web::Limits::default(),
+                    pages: lurelight_web::Pages::PREDICTION,
+                };
                 let listener = Listener::bind(&config).await.unwrap();
                 sender.send(listener.address()).unwrap();
                 listener.serve(predict::router(serving), &config).await.unwrap();
