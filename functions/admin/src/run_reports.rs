@@ -99,12 +99,7 @@ struct HeldOut {
 
 #[derive(Clone, Debug, Deserialize)]
 struct Evaluation {
-    metrics: Metrics,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct Metrics {
-    figures: Figures,
+    metrics: Figures,
 }
 
 /// Measured on folds 0 to 2, on which no version is trained.
@@ -122,7 +117,7 @@ pub(crate) struct Estimate {
 
 impl Card {
     pub(crate) fn figures(&self) -> &Figures {
-        &self.held_out.all.metrics.figures
+        &self.held_out.all.metrics
     }
 }
 

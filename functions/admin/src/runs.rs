@@ -232,7 +232,7 @@ fn found(stage: &str, reports: &RunReports) -> Option<String> {
         "validate" => {
             let validate = reports.validate.as_ref()?;
             let usable = match validate.invalid_rows {
-                0 => "every row can be used".to_owned(),
+                0 => "Every row can be used".to_owned(),
                 invalid => format!(
                     "{} rows can be used, {} cannot (invalid.csv says why)",
                     grouped(validate.valid_rows),

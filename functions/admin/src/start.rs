@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use lurelight_aws::{ManagedSecrets, S3Artifacts};
 use lurelight_runtime::{Config, Error, Listener, in_lambda, telemetry};
+use lurelight_stepfunctions::StepFunctionsRunner;
 use lurelight_store::{ArtifactStore, DirectoryArtifacts, EnvironmentSecrets, Secrets, TrainingRunner};
 use lurelight_web::Pages;
 use lurelight_web::access::{Access, FreshKey, SecretSource};
@@ -113,11 +114,18 @@ impl Homes {
         let secrets: Arc<dyn Secrets> = match (prefix, &settings) {
             (Some(prefix), Some(settings)) => Arc::new(
                 ManagedSecrets::new(settings, prefix)
-                    .map_err(|error| format!("LURELIGHT_SECRETS_PREFIX is no such thing: {error}"))?,
+                    .map_err(|error| format!("LURELIGHT_SECRETS_PREFIX is wrong: {error}"))?,
             ),
             _ => Arc::new(EnvironmentSecrets),
         };
-        Ok(Homes { artifacts, secrets, runner: None })
+        let runner: Option<Arc<dyn TrainingRunner>> = match (machine, &settings) {
+            (Some(machine), Some(settings)) => Some(Arc::new(
+                StepFunctionsRunner::new(settings, machine)
+                    .map_err(|error| format!("LURELIGHT_STATE_MACHINE_ARN is wrong: {error}"))?,
+            )),
+            _ => None,
+        };
+        Ok(Homes { artifacts, secrets, runner })
     }
 }
 

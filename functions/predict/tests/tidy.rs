@@ -71,6 +71,7 @@ const ROOMS: &[(&str, &str, &[&str])] = &[
             "lurelight-plot",
             "lurelight-runtime",
             "lurelight-schema",
+            "lurelight-stepfunctions",
             "lurelight-store",
             "lurelight-web",
             "predict",

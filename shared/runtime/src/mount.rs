@@ -24,8 +24,8 @@ pub struct Mounted {
 /// (`/{proxy+}`), `proxy` its greedy parameter.
 #[must_use]
 pub fn rest(full: Option<&str>, path: &str, resource: Option<&str>, proxy: Option<&str>) -> Mounted {
-    let inside =
-        inside_of_resource(resource, proxy).filter(|inside| inside == "/" || path.ends_with(inside.as_str()));
+    let inside = inside_of_resource(resource, proxy, path)
+        .filter(|inside| inside == "/" || path.ends_with(inside.as_str()));
     let inside = inside.unwrap_or_else(|| path.to_owned());
     let base = full.unwrap_or(path);
     // The root of a stage is asked for with and without a slash at its end.
@@ -33,15 +33,20 @@ pub fn rest(full: Option<&str>, path: &str, resource: Option<&str>, proxy: Optio
     Mounted { base_path: BasePath::parse(base).unwrap_or_default(), path: with_slash(&inside) }
 }
 
-/// The path that a resource stands for: `/{proxy+}` and `models/current` make `/models/current`.
-fn inside_of_resource(resource: Option<&str>, proxy: Option<&str>) -> Option<String> {
+/// The path that a resource stands for: `/{proxy+}` and `models/current` make `/models/current`, and `/runs/{run}` is
+/// the last two segments of the path.
+fn inside_of_resource(resource: Option<&str>, proxy: Option<&str>, path: &str) -> Option<String> {
     let resource = resource?;
     match (resource.split_once("/{"), proxy) {
         (Some((head, parameter)), Some(proxy)) if parameter.ends_with("+}") => {
             Some(format!("{head}/{proxy}"))
         }
         (None, _) => Some(resource.to_owned()),
-        _ => None,
+        _ if resource.contains("+}") => None,
+        _ => {
+            let start = path.rmatch_indices('/').nth(resource.matches('/').count().checked_sub(1)?)?.0;
+            Some(path[start..].to_owned())
+        }
     }
 }
 
@@ -104,6 +109,15 @@ mod tests {
             "/models/current",
             "/dev",
         );
+        let report = Some("/runs/{run}/report");
+        check(&rest(Some("/dev/runs/a/report"), "/runs/a/report", report, None), "/runs/a/report", "/dev");
+        check(
+            &rest(Some("/sec/runs/a/report"), "/sec/runs/a/report", report, None),
+            "/runs/a/report",
+            "/sec",
+        );
+        check(&rest(Some("/runs/a"), "/runs/a", Some("/runs/{run}"), None), "/runs/a", "");
+        check(&rest(None, "/a", Some("/runs/{run}"), None), "/a", "");
         // Events that a test console makes by hand have little in them.
         check(&rest(None, "/predict", None, None), "/predict", "");
     }

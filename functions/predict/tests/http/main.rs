@@ -8,6 +8,7 @@ mod champions;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
 mod bad_input;
 mod champion;
 mod edge;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let server = Arc::new(Server::start(&[]));
     let cases = [
+        access::CASES,
         pages::CASES,
         predictions::CASES,
         bad_input::CASES,

@@ -25,6 +25,9 @@ struct Asked {
 #[serde(deny_unknown_fields)]
 struct SignIn {
     token: String,
+    /// What password managers ask for beside a password; it says nothing here.
+    #[serde(default, rename = "user")]
+    _user: String,
     #[serde(default, rename = "return")]
     back: String,
 }
