@@ -59,6 +59,23 @@ const ROOMS: &[(&str, &str, &[&str])] = &[
         ],
     ),
     (
+        "functions/train",
+        "train",
+        &[
+            "lurelight-aws",
+            "lurelight-learn",
+            "lurelight-mlflow",
+            "lurelight-model",
+            "lurelight-mongo",
+            "lurelight-pipeline",
+            "lurelight-plot",
+            "lurelight-runtime",
+            "lurelight-schema",
+            "lurelight-store",
+            "lurelight-web",
+        ],
+    ),
+    (
         "functions/lurelight",
         "lurelight",
         &[
@@ -67,6 +84,7 @@ const ROOMS: &[(&str, &str, &[&str])] = &[
             "lurelight-learn",
             "lurelight-mlflow",
             "lurelight-model",
+            "lurelight-mongo",
             "lurelight-pipeline",
             "lurelight-plot",
             "lurelight-runtime",

@@ -9,6 +9,7 @@ mod multipart;
 mod s3;
 mod secrets;
 
+pub use aws_config::SdkConfig;
 pub use client::settings;
 pub use failure::failure;
 pub use s3::S3Artifacts;

@@ -26,6 +26,11 @@ pub struct InvalidPlace {
 }
 
 impl MongoPlace {
+    /// The database where none is named.
+    pub const DATABASE: &str = "lurelight";
+    /// The collection where none is named.
+    pub const COLLECTION: &str = "records";
+
     /// A collection of a database.
     ///
     /// # Errors
