@@ -39,7 +39,7 @@ const PREFIX_DIGITS_MIN: usize = 4;
 
 /// Lists, or deletes.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let stores = args.home.stores();
+    let stores = args.home.stores()?;
     block_on(async {
         let batches = stores.records.batches().await?;
         let text = match &args.action {

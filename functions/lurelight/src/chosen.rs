@@ -37,7 +37,7 @@ pub fn load(model: Option<&Path>, version: Option<u64>, home: &Home) -> Result<C
     if let Some(path) = model {
         return from_file(path.to_owned());
     }
-    let registry = ModelRegistry::new(home.stores().artifacts);
+    let registry = ModelRegistry::new(home.stores()?.artifacts);
     block_on(async {
         if let Some(number) = version {
             let loaded = Context::registered(&registry, number).await;

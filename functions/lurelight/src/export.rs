@@ -78,7 +78,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             "--part records are the rows of the home now, of no run: leave --run out, or ask for --part snapshot"
         )));
     }
-    let stores = args.home.stores();
+    let stores = args.home.stores()?;
     let (name, words, rows) = block_on(async {
         if args.part == Part::Records {
             return Ok(("records".to_owned(), "all records of the home".to_owned(), records(&stores).await?));

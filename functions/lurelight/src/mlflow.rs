@@ -62,7 +62,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
              example"
         )));
     };
-    let stores = args.home.stores();
+    let stores = args.home.stores()?;
     let synced = block_on(async {
         let bar = progress::steps();
         bar.set_message("telling MLflow");

@@ -99,7 +99,7 @@ struct Registered<'a> {
 
 /// Does what is asked.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let stores = args.home.stores();
+    let stores = args.home.stores()?;
     let registry = stores.registry();
     let width = layout::terminal_width();
     let all = Registered { home: &args.home, stores, registry, json: args.json, width };
@@ -118,9 +118,9 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 }
 
 impl Registered<'_> {
-    /// The directory, for messages.
+    /// The home, for messages.
     fn place(&self) -> String {
-        self.home.home.display().to_string()
+        self.home.shown()
     }
 
     /// A version that must be there.

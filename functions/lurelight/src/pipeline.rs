@@ -21,14 +21,14 @@ use crate::output;
 
 /// Runs the pipeline and says what came of it.
 pub fn run(options: &PipelineOptions, training: &TrainingOptions, as_json: bool) -> Result<(), Failure> {
-    let home = options.home();
+    let home = &options.home;
     let text = block_on(async {
-        let stores = home.stores();
+        let stores = home.stores()?;
         let heard = Arc::new(Heard::new());
         let mlflow = options.mlflow();
         let run = run_or_continue(options, training, &stores, &heard, &mlflow).await?;
         let told = mlflow.run(&run, &stores).await;
-        let finished = Finished::read(&run, &heard.seconds(), &home, &stores).await?.shown_in(told);
+        let finished = Finished::read(&run, &heard.seconds(), home, &stores).await?.shown_in(told);
         if as_json { finished.json() } else { Ok(finished.text()) }
     })?;
     Ok(output::print(&text)?)

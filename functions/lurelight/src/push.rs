@@ -39,7 +39,7 @@ pub struct Args {
 
 /// Pushes every file, and says of each what became of it.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let stores = args.home.stores();
+    let stores = args.home.stores()?;
     let mut results = Vec::new();
     for path in &args.files {
         let done = block_on(push(path, &stores, args.dry_run));
@@ -55,7 +55,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     if args.json {
         let shown = Shown {
-            home: args.home.home.display().to_string(),
+            home: args.home.shown(),
             dry_run: args.dry_run,
             files: results.iter().map(|(path, done)| ShownFile::new(path, done)).collect(),
         };

@@ -63,7 +63,7 @@ struct Ran<'a> {
 /// Does what is asked.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let width = layout::terminal_width();
-    let all = Ran { home: &args.home, stores: args.home.stores(), json: args.json, width };
+    let all = Ran { home: &args.home, stores: args.home.stores()?, json: args.json, width };
     block_on(async {
         match args.command.as_ref().unwrap_or(&Command::List) {
             Command::List => list::list(&all).await,
@@ -80,9 +80,9 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 }
 
 impl Ran<'_> {
-    /// The directory, for messages.
+    /// The home, for messages.
     fn place(&self) -> String {
-        self.home.home.display().to_string()
+        self.home.shown()
     }
 
     fn no_runs(&self) -> String {

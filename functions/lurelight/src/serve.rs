@@ -44,7 +44,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
     telemetry::init();
     let config = Config::from_env().context("a variable cannot be used")?;
     let config = Config { address: args.address.unwrap_or(config.address), pages: Pages::ALL, ..config };
-    let stores = args.home.stores();
+    let stores = args.home.stores()?;
     let administration =
         admin::access(Arc::new(EnvironmentSecrets), config.address).context("a variable cannot be used")?;
     let needs_token = predict::token_needed().context("a variable cannot be used")?;

@@ -71,6 +71,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         }
         return pipeline::run(&args.pipeline, &args.training, args.json);
     }
+    if let Some(flag) = args.pipeline.home.named() {
+        return Err(Failure::Usage(anyhow!(
+            "FILE cannot be used with '{flag}': without FILE the records of a home are learnt from, with it no home is touched"
+        )));
+    }
     if let Some(protocol) = args.protocol {
         let (records, _) = read_all(&args.files)?;
         let seed = args.training.over(TrainOptions::default()).seed;

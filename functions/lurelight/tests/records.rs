@@ -169,10 +169,12 @@ fn a_run_that_was_broken_off_goes_on_as_it_was_asked_for() {
 fn what_makes_no_sense_together_is_refused() {
     let folder = folder_with("20");
     let at = folder.path();
-    let table: [(&[&str], &str); 8] = [
+    let table: [(&[&str], &str); 10] = [
         (&["train", "--out", "m.lure"], "--out is where the model of `lurelight train FILE` goes"),
         (&["train", "sites.csv", "--run", "r"], "cannot be used with '--run"),
         (&["train", "sites.csv", "--home", "h"], "cannot be used with '--home"),
+        (&["train", "sites.csv", "--bucket", "b"], "cannot be used with '--bucket"),
+        (&["batches", "--home", "h", "--bucket", "b"], "cannot be used with"),
         (&["train", "sites.csv", "--promote-min-f1", "0.9"], "cannot be used with '--promote-min-f1"),
         (&["train", "--promote-min-f1", "93"], "a number from 0 to 1"),
         (&["train", "--run", "a/b"], "a/b"),

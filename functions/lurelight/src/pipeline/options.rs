@@ -1,7 +1,5 @@
 //! What may be asked of a run.
 
-use std::path::PathBuf;
-
 use jiff::Timestamp;
 use lurelight_learn::{ThresholdRule, TrainOptions};
 use lurelight_model::Family;
@@ -49,9 +47,9 @@ impl TrainingOptions {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Without FILE")]
 pub struct PipelineOptions {
-    /// The home, with the records to learn from [env: LURELIGHT_HOME] [default: .lurelight]
-    #[arg(long, value_name = "DIR", conflicts_with = "files")]
-    home: Option<PathBuf>,
+    /// With the records to learn from.
+    #[command(flatten)]
+    pub home: Home,
     /// The run's name [default: its time]; that of a run that was broken off takes it up again, as it was asked for
     #[arg(long, value_name = "NAME", conflicts_with = "files")]
     run: Option<RunId>,
@@ -89,12 +87,6 @@ pub struct PipelineOptions {
 }
 
 impl PipelineOptions {
-    /// The home that is meant.
-    pub fn home(&self) -> Home {
-        let named = || std::env::var_os("LURELIGHT_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
-        Home { home: self.home.clone().or_else(named).unwrap_or_else(|| home::DEFAULT.into()) }
-    }
-
     /// The MLflow that is told of the run, if one is named.
     pub fn mlflow(&self) -> Beside {
         Beside::new(self.mlflow_uri.as_deref(), self.mlflow_timeout)

@@ -161,7 +161,8 @@ impl Finished {
 /// The page of the run as a link that can be opened.
 fn page(run: &RunId, home: &Home) -> Result<String, Failure> {
     let key = Key::run(run, "report.html").map_err(anyhow::Error::from)?;
-    let path = home.artifacts().join(key.as_str());
+    let Some(artifacts) = home.artifacts() else { return Ok(format!("{}/{key}", home.shown())) };
+    let path = artifacts.join(key.as_str());
     let path = std::path::absolute(&path)
         .with_context(|| format!("{} cannot be named from the root", path.display()))?;
     Ok(link(&path))
