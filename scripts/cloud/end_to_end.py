@@ -4,63 +4,35 @@
 import argparse
 import json
 import os
-import secrets
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from database import DATABASE, Database
 from deployment import PROGRAMS, ROOT, DeploymentError, deploy
 from emulator import Emulator
 from lies import LyingProxy
-from predictions import ANSWER_BYTES_MAX, ask, upload, verdicts, verdicts_here
-from training import execute, wait
+from operations import (
+    administers,
+    breaks_every_candidate,
+    changes_nothing,
+    keeps_secrets,
+    loses_one_candidate,
+    outlives_the_database,
+    predicts_by_the_champion,
+    pushes,
+    trains_for_real,
+)
+from predictions import compare_everywhere, verdicts_here
+from scene import Scene, check
+from training import wait
 
 STAGES = ("Ingest", "Validate", "Transform", "Evaluate", "Promote")
-
-
-@dataclass
-class Scene:
-    """What the steps share: what was started, and what they learnt."""
-
-    binaries: Path
-    folder: Path
-    exits: ExitStack
-    placeholders: bool
-    data: Path | None
-    emulator: Emulator | None = None
-    database: Database | None = None
-    token: str = field(default_factory=lambda: secrets.token_hex(32))
-    outputs: dict[str, str] = field(default_factory=dict)
-
-    def program(self, name: str, *arguments: str) -> str:
-        """What a program of this project prints; it must end well."""
-        command = [str(self.binaries / name), *arguments]
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
-        check(done.returncode == 0, f"{name} {' '.join(arguments)} ended with {done.returncode}: {done.stderr}")
-        return done.stdout
-
-    def keys(self, prefix: str) -> list[str]:
-        """The names of the objects below a prefix of the bucket, without the prefix."""
-        listed = self.emulator.client("s3").get_paginator("list_objects_v2")
-        pages = listed.paginate(Bucket=self.outputs["BucketName"], Prefix=prefix)
-        return [found["Key"].removeprefix(prefix) for page in pages for found in page.get("Contents", [])]
-
-    def execute(self, run: str, asked: dict | None = None):
-        return execute(self.emulator, self.outputs["TrainingArn"], run, asked)
-
-
-def check(holds: bool, what: str) -> None:
-    """Fails the step with what should have been so."""
-    if not holds:
-        raise AssertionError(what)
 
 
 def start(scene: Scene) -> str:
@@ -93,20 +65,8 @@ def starts_a_database(scene: Scene) -> str:
 
 def predicts_without_a_champion(scene: Scene) -> str:
     """before any training, events of both forms get the verdicts of the command line"""
-    data = scene.data
-    if data is None:
-        data = scene.folder / "sample.csv"
-        scene.program("lurelight", "sample", "11055", "--out", str(data))
-    here = verdicts_here(scene.binaries / "lurelight", data, scene.folder / "no-home")
-    largest = 0
-    for kind in ("v1", "v2"):
-        for accept in ("text/csv", "application/json", "text/html"):
-            answer = ask(scene.emulator, f"{scene.outputs['PredictFunctionName']}:live", upload(kind, data, accept))
-            check(answer.status == 200, f"{kind} as {accept} was answered {answer.status}: {answer.body[:500]!r}")
-            check(answer.event_bytes < ANSWER_BYTES_MAX, f"{kind} as {accept} has {answer.event_bytes} bytes")
-            largest = max(largest, answer.event_bytes)
-            if accept == "text/csv":
-                check(verdicts(answer.body) == here, f"the verdicts on {data.name} by {kind} are others than here")
+    here = verdicts_here(scene.binaries / "lurelight", scene.data, scene.folder / "no-home")
+    largest = compare_everywhere(scene.emulator, scene.predict, scene.data, here)
     return f"{len(here)} rows, {largest} bytes at most"
 
 
@@ -230,7 +190,19 @@ PLACEHOLDER_STEPS: dict[str, Step] = {
     "drift": starts_by_drift,
     "reconfigure": reconfigures,
 }
-REAL_STEPS: dict[str, Step] = {"database": starts_a_database, "fallback": predicts_without_a_champion}
+REAL_STEPS: dict[str, Step] = {
+    "database": starts_a_database,
+    "fallback": predicts_without_a_champion,
+    "push": pushes,
+    "train": trains_for_real,
+    "predict": predicts_by_the_champion,
+    "no-change": changes_nothing,
+    "one-candidate": loses_one_candidate,
+    "no-candidate": breaks_every_candidate,
+    "outage": outlives_the_database,
+    "administer": administers,
+    "secrets": keeps_secrets,
+}
 
 
 def run(scene: Scene, steps: dict[str, Step]) -> bool:
@@ -288,7 +260,7 @@ def main() -> int:
     try:
         with ExitStack() as exits:
             binaries = placeholders(folder) if chosen.placeholders else chosen.binaries.resolve()
-            scene = Scene(binaries, folder, exits, chosen.placeholders, data_file())
+            scene = Scene(binaries, folder, exits, data_file())
             ended_well = run(scene, PREPARATIONS | wanted)
     finally:
         if chosen.keep:

@@ -91,3 +91,20 @@ def verdicts_here(lurelight: Path, file: Path, home: Path, *more: str) -> list[V
     if done.returncode != 0:
         raise AssertionError(f"lurelight predict ended with {done.returncode}: {done.stderr.decode()}")
     return verdicts(done.stdout)
+
+
+def compare_everywhere(emulator: Emulator, function: str, file: Path, here: list[Verdict]) -> int:
+    """Uploads a file by events of both forms, for answers of all kinds: the verdicts must be those, and each answer
+    must fit into Lambda's limit. Returns the bytes of the largest answer."""
+    largest = 0
+    for kind in ("v1", "v2"):
+        for accept in ("text/csv", "application/json", "text/html"):
+            answer = ask(emulator, function, upload(kind, file, accept))
+            if answer.status != 200:
+                raise AssertionError(f"{kind} as {accept} was answered {answer.status}: {answer.body[:500]!r}")
+            if answer.event_bytes >= ANSWER_BYTES_MAX:
+                raise AssertionError(f"{kind} as {accept} has {answer.event_bytes} bytes")
+            largest = max(largest, answer.event_bytes)
+            if accept == "text/csv" and verdicts(answer.body) != here:
+                raise AssertionError(f"the verdicts on {file.name} by {kind} are others than here")
+    return largest
