@@ -29,7 +29,7 @@ def pushes(scene: Scene) -> str:
     said = json.loads(scene.operate("push", str(scene.data), "--json"))
     again = json.loads(scene.operate("push", str(scene.data), "--json"))
     outcomes = [file["outcome"] for answer in (said, again) for file in answer["files"]]
-    check(outcomes == ["new", "no_change"], f"the outcomes of pushing twice were {outcomes}")
+    check(outcomes == ["pushed", "no_change"], f"the outcomes of pushing twice were {outcomes}")
     return f"{said['files'][0]['rows']} rows"
 
 
