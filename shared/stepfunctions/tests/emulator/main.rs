@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test reports by panicking")]
 
 #[path = "../../../aws/tests/emulator/aws.rs"]
-#[expect(dead_code, reason = "S3 is played as well, and not needed here")]
 mod aws;
 
 use std::process::ExitCode;
