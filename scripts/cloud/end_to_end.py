@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+from by_hand import invokes_by_hand
 from database import DATABASE, Database
 from deployment import PROGRAMS, ROOT, DeploymentError, deploy
 from emulator import Emulator
@@ -194,6 +195,7 @@ REAL_STEPS: dict[str, Step] = {
     "database": starts_a_database,
     "fallback": predicts_without_a_champion,
     "push": pushes,
+    "by-hand": invokes_by_hand,
     "train": trains_for_real,
     "predict": predicts_by_the_champion,
     "no-change": changes_nothing,
