@@ -74,7 +74,7 @@ pub fn access(secrets: Arc<dyn Secrets>, address: SocketAddr) -> Result<Access, 
             "without a token it may listen on this machine alone: use 127.0.0.1, or take this variable away and set \
              ADMINISTRATION_TOKENS",
         ),
-        "open" => Ok(Access::open()),
+        "open" => Ok(Access::this_machine()),
         "token" => {
             let source: Arc<dyn SecretSource> = Arc::new(StoredSecrets(secrets));
             if in_lambda() {

@@ -9,6 +9,7 @@
 
 mod credentials;
 mod gate;
+mod host;
 mod identity;
 mod refusal;
 mod remembered;
@@ -44,8 +45,16 @@ pub const SESSION_KEY: &str = "session-key";
 /// Decides who a request is from. Clones share what they remember.
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// `None` where everybody may do everything.
-    guarded: Option<Arc<Guarded>>,
+    rule: Rule,
+}
+
+#[derive(Clone, Debug)]
+enum Rule {
+    /// Everybody may do everything.
+    Open,
+    /// So may whoever names this machine as the one that is asked.
+    ThisMachine,
+    Guarded(Arc<Guarded>),
 }
 
 #[derive(Debug)]
@@ -58,10 +67,18 @@ struct Guarded {
 }
 
 impl Access {
-    /// Everybody may do everything: for an address that only this machine reaches.
+    /// Everybody may do everything.
     #[must_use]
     pub fn open() -> Access {
-        Access { guarded: None }
+        Access { rule: Rule::Open }
+    }
+
+    /// Whoever reaches this address may do everything: for a loopback address. A request must name `localhost` or a
+    /// loopback address as its host, so that no page elsewhere reaches it under a name that it made lead here (DNS
+    /// rebinding).
+    #[must_use]
+    pub fn this_machine() -> Access {
+        Access { rule: Rule::ThisMachine }
     }
 
     /// Knows the tokens of both roles, and can begin sessions.
@@ -83,13 +100,17 @@ impl Access {
             prediction: Remembered::new(PREDICTION_TOKENS, source, Tokens::parse),
             key: Remembered::new(SESSION_KEY, source, SessionKey::parse),
         };
-        Access { guarded: Some(Arc::new(guarded)) }
+        Access { rule: Rule::Guarded(Arc::new(guarded)) }
     }
 
     /// Who sent these headers.
     async fn identify(&self, headers: &HeaderMap, needed: Role) -> Result<Identity, Refusal> {
-        let Some(guarded) = &self.guarded else {
-            return Ok(Identity { role: Role::Administration, means: Means::Open });
+        let everybody = Identity { role: Role::Administration, means: Means::Open };
+        let guarded = match &self.rule {
+            Rule::Open => return Ok(everybody),
+            Rule::ThisMachine if host::is_this_machine(headers) => return Ok(everybody),
+            Rule::ThisMachine => return Err(Refusal::OtherHost),
+            Rule::Guarded(guarded) => guarded,
         };
         let identified = match Credentials::of(headers) {
             Credentials::None => Err(Refusal::Nobody),

@@ -47,6 +47,11 @@ fn open_access_is_for_this_machine_alone() {
     // Other sites stay out all the same.
     let evil = server.request("POST", "/models/1/promote").header("sec-fetch-site", "cross-site");
     evil.form("reason=evil").send().expect(403);
+    // So does a page whose own name leads to this machine.
+    let port = server.address.port();
+    server.get("/runs").host(&format!("localhost:{port}")).send().expect(200);
+    let answer = server.get("/runs").host(&format!("rebound.example:{port}")).send().expect(403);
+    assert_eq!(answer.kind(), "other-host");
 }
 
 #[test]

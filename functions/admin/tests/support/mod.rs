@@ -84,6 +84,12 @@ impl Request {
         Request { address, head, body: Vec::new() }
     }
 
+    /// Names another host than the one that is asked.
+    pub fn host(mut self, host: &str) -> Request {
+        self.head = self.head.replacen(&self.address.to_string(), host, 1);
+        self
+    }
+
     pub fn header(mut self, name: &str, value: &str) -> Request {
         self.head += &format!("{name}: {value}\r\n");
         self

@@ -26,6 +26,8 @@ pub(super) enum Refusal {
     },
     /// A secret cannot be read.
     Unreadable(String),
+    /// Who runs on this machine is let in, and the request names another.
+    OtherHost,
 }
 
 impl Refusal {
@@ -65,6 +67,15 @@ impl Refusal {
                 "Use a token of {needed}; at a browser sign out at /session, then sign in with one."
             )),
             Refusal::Unconfigured { name, place } => unconfigured(name, place),
+            Refusal::OtherHost => Problem::new(
+                StatusCode::FORBIDDEN,
+                "other-host",
+                "This is for this machine alone",
+                "Nobody needs a token here, so only requests to localhost or a loopback address are let in, and this \
+                 one names another host.",
+            )
+            .hint("Open it as http://localhost with its port, or set ADMINISTRATION_TOKENS and take \
+                 LURELIGHT_ADMINISTRATION_ACCESS away."),
             Refusal::Unreadable(reason) => Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "secret-unreadable",
@@ -87,7 +98,7 @@ impl Refusal {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(value));
             }
             Refusal::Unreadable(_) => drop(headers.insert(RETRY_AFTER, HeaderValue::from_static("10"))),
-            Refusal::TooLittle(_) | Refusal::Unconfigured { .. } => {}
+            Refusal::TooLittle(_) | Refusal::Unconfigured { .. } | Refusal::OtherHost => {}
         }
         response
     }

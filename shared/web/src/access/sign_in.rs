@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::refusal::Refusal;
 use super::session::{end_cookie, set_cookie};
-use super::{Access, Identity, Means, Role, now_seconds, return_path};
+use super::{Access, Identity, Means, Role, Rule, now_seconds, return_path};
 use crate::layout::Page;
 use crate::{BasePath, Fields, Problem, negotiate};
 
@@ -99,9 +99,9 @@ async fn begin(State(access): State<Access>, base_path: BasePath, request: Reque
         Err(problem) => return problem.into_response(),
     };
     let back = return_path::safe(&asked.back);
-    let begun = match &access.guarded {
-        None => Ok(None),
-        Some(guarded) => match guarded.begin_session(asked.token.trim(), now_seconds()).await {
+    let begun = match &access.rule {
+        Rule::Open | Rule::ThisMachine => Ok(None),
+        Rule::Guarded(guarded) => match guarded.begin_session(asked.token.trim(), now_seconds()).await {
             Ok(begun) => Ok(Some(begun)),
             Err(refusal) => Err(guarded.unless_unconfigured(refusal, Role::Prediction).await),
         },
