@@ -15,6 +15,7 @@ from pathlib import Path
 
 from by_hand import invokes_by_hand
 from database import DATABASE, Database
+from delivery import delivers
 from deployment import PROGRAMS, ROOT, DeploymentError, deploy
 from emulator import Emulator
 from lies import LyingProxy
@@ -190,6 +191,7 @@ PLACEHOLDER_STEPS: dict[str, Step] = {
     "failures": records_failures,
     "drift": starts_by_drift,
     "reconfigure": reconfigures,
+    "deliver": delivers,
 }
 REAL_STEPS: dict[str, Step] = {
     "database": starts_a_database,
