@@ -68,8 +68,8 @@ class NoPolicies:
 class Stack:
     """The resources that would be created, as {logical id: {"Type", "Properties", ...}}."""
 
-    def __init__(self, given: dict[str, str]):
-        template = yaml_parse((ROOT / "template.yaml").read_text())
+    def __init__(self, given: dict[str, str], file: str = "template.yaml", called: str | None = None):
+        template = yaml_parse((ROOT / file).read_text())
         for resource in template["Resources"].values():
             properties = resource["Properties"]
             if "CodeUri" in properties:
@@ -79,7 +79,7 @@ class Stack:
         os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
         self._expanded = json.loads(json.dumps(transform(template, dict(given), NoPolicies())))
         stage = given.get("Stage", "dev")
-        self.name = f"lurelight-{stage}"
+        self.name = called or f"lurelight-{stage}"
         self._values = {
             "AWS::Region": REGION,
             "AWS::AccountId": ACCOUNT,
