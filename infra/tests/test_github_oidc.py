@@ -7,7 +7,7 @@ import unittest
 from policy import decide, statements
 from stack import ACCOUNT, PARAMETERS, REGION, ROOT, Stack, stack
 
-REPOSITORY = "an-owner/a-repository"
+REPOSITORY = "an-owner@123456/a-repository@456789"
 PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
 GIVEN = {
     "dev": {"Repository": REPOSITORY},
@@ -152,6 +152,13 @@ class WhoGetsIn(unittest.TestCase):
                 self.assertEqual(statement["Action"], "sts:AssumeRoleWithWebIdentity")
                 self.assertEqual(set(statement["Principal"]), {"Federated"})
                 self.assertLessEqual(made.resources[role]["Properties"]["MaxSessionDuration"], 3600)
+
+    def test_a_repository_is_named_by_its_ids_or_by_its_names_and_never_by_a_pattern(self):
+        pattern = access("dev")._expanded["Parameters"]["Repository"]["AllowedPattern"]
+        for good in ("an-owner@123/a-repository@456", "an-owner/a.repository_1"):
+            self.assertRegex(good, pattern)
+        for bad in ("an-owner/*", "*", "an-owner", "an-owner/a/b", "an-owner@/a@", "an-owner/a:ref:refs/heads/main"):
+            self.assertNotRegex(bad, pattern)
 
     def test_the_provider_is_made_once_an_account(self):
         self.assertIn("Provider", access("dev").resources)
