@@ -181,8 +181,9 @@ class Order(unittest.TestCase):
             [back] = [step for step in deploy[stage]["steps"] if "roll-back" in step.get("run", "")]
             self.assertTrue(back["if"].startswith("failure()"))
             self.assertEqual(deploy[stage]["environment"]["name"], stage)
+            one_by_one = {"group": f"deploy-{stage}", "cancel-in-progress": False}
+            self.assertEqual(deploy[stage]["concurrency"], one_by_one)
         self.assertNotIn("scripts/delivery/build", "".join(map(str, deploy["dev"]["steps"] + deploy["prod"]["steps"])))
-        self.assertEqual(PARSED["deploy.yml"]["concurrency"], {"group": "deploy", "cancel-in-progress": False})
 
     def test_all_tests_run_on_both_architectures_against_an_official_mongodb_with_ucis_data(self):
         tests = PARSED["ci.yml"]["jobs"]["tests"]
