@@ -84,6 +84,12 @@ def verdicts(text: bytes) -> list[Verdict]:
     return [(row["label"], row["probability"], row["predicted_column"]) for row in rows]
 
 
+def same_as_json(text: bytes, here: list[Verdict]) -> bool:
+    """Whether a JSON answer has the same verdicts. JSON knows no closing zeros, so figures are compared as numbers."""
+    rows = [(row["label"], row["probability"], row["predicted_column"]) for row in json.loads(text)["rows"]]
+    return rows == [(label, float(probability), float(column)) for label, probability, column in here]
+
+
 def verdicts_here(lurelight: Path, file: Path, home: Path, *more: str) -> list[Verdict]:
     """The same by the command line on this machine."""
     command = [str(lurelight), "predict", str(file), "--home", str(home), *more]
@@ -106,5 +112,7 @@ def compare_everywhere(emulator: Emulator, function: str, file: Path, here: list
                 raise AssertionError(f"{kind} as {accept} has {answer.event_bytes} bytes")
             largest = max(largest, answer.event_bytes)
             if accept == "text/csv" and verdicts(answer.body) != here:
-                raise AssertionError(f"the verdicts on {file.name} by {kind} are others than here")
+                raise AssertionError(f"the verdicts on {file.name} by {kind} as CSV are others than here")
+            if accept == "application/json" and not same_as_json(answer.body, here):
+                raise AssertionError(f"the verdicts on {file.name} by {kind} as JSON are others than here")
     return largest
