@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the golden numbers that the tests of `shared/learn` compare with, from scikit-learn.
+"""Makes the golden numbers that the tests of `shared/learn` compare with, from scikit-learn and XGBoost.
 
 Usage: golden.py [--check]     (run by the Python of `scripts/tools --path peers`)
 
@@ -20,27 +20,26 @@ Writes into shared/learn/tests/golden/:
                  a feature, and 0 for a feature that no row has
   isotonic.json  scores with ties, labels and weights, IsotonicRegression's corners (thresholds) and its
                  predictions at, between and beyond them
+  boosting.json  the same kind of rows, with holes in some, and XGBoost's log-odds after some rounds, by parameters
 
 A row is written as 30 digits, the packed code of each feature in the order of UCI's header (0 for -1, 1 for 0,
 2 for 1, 3 for missing). All rows are drawn from a seeded generator in golden_rows.py; none is UCI's. No expected
 number hangs on how a tie is broken: trees and stumps are kept only where their best splits are unique by a
 margin, which a second, exact, tree grower checks; and neighbours only where the k-th is nearer than the next.
 
---check makes them and compares with the committed ones instead of writing. Exit codes: 0 written, or the same;
-1 not the same; 2 wrong usage, or another version of scikit-learn than the pinned one.
+--check makes them and compares with the committed ones instead of writing. With other versions than the pinned ones it
+says which, what they cannot make, and what they make otherwise. Exit codes: 0 written, or the same; 1 not the same;
+2 wrong usage, or other versions than the pinned ones without --check.
 """
 
-import argparse
-import json
 import math
 import sys
-import warnings
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
-import sklearn
 from golden_adaboost import golden_adaboost
+from golden_boosting import golden_boosting
+from golden_files import ROOT, rounded, run
 from golden_neighbours import golden_imputer, golden_neighbours
 from golden_rows import draw_rows, unrolled, written
 from sklearn.isotonic import IsotonicRegression
@@ -58,9 +57,6 @@ from sklearn.metrics import (
 )
 from sklearn.tree import DecisionTreeClassifier
 
-PINNED = "1.9.1"
-SOURCE = f"scikit-learn {PINNED}, by scripts/peers/golden.py"
-FOLDER = Path(__file__).resolve().parents[2] / "shared/learn/tests/golden"
 CLIP = 1e-15
 DEPTHS = (1, 2, 3, 4, 5)
 # The best split must be this much better than the next one that parts the rows otherwise.
@@ -293,78 +289,18 @@ def golden_isotonic():
 # --- files -----------------------------------------------------------------------------------------------------
 
 
-def rounded(value):
-    """Twelve significant digits: less than any test asks for, and the same on every processor."""
-    if isinstance(value, dict):
-        return {key: rounded(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [rounded(part) for part in value]
-    return float(f"{value:.12g}") if isinstance(value, float) else value
-
-
-def same(committed, made):
-    """Equal but for what another processor's last digits make of a number."""
-    if isinstance(committed, dict) and isinstance(made, dict):
-        return committed.keys() == made.keys() and all(same(committed[key], made[key]) for key in made)
-    if isinstance(committed, list) and isinstance(made, list):
-        return len(committed) == len(made) and all(map(same, committed, made))
-    if isinstance(committed, float) and isinstance(made, float):
-        return math.isclose(committed, made, rel_tol=1e-8, abs_tol=1e-8)
-    return committed == made
-
-
-def text_of(value):
-    """JSON with one line a key of the two outer levels, and lists of numbers on one line."""
-
-    def compact(part):
-        return json.dumps(part, separators=(",", ":"))
-
-    lines = []
-    for key, part in value.items():
-        if isinstance(part, list) and part and isinstance(part[0], dict):
-            entries = ",\n".join("  " + compact(entry) for entry in part)
-            lines.append(f"{json.dumps(key)}: [\n{entries}\n]")
-        else:
-            lines.append(f"{json.dumps(key)}: {compact(part)}")
-    return "{\n" + ",\n".join(lines) + "\n}\n"
-
-
+PINS = {"scikit-learn": "1.9.1", "xgboost-cpu": "3.2.0"}
 MAKERS = {
-    "metrics.json": golden_metrics,
-    "trees.json": golden_trees,
-    "logistic.json": golden_logistic,
-    "adaboost.json": golden_adaboost,
-    "neighbours.json": golden_neighbours,
-    "imputer.json": golden_imputer,
-    "isotonic.json": golden_isotonic,
+    "metrics.json": (golden_metrics, ["scikit-learn"]),
+    "trees.json": (golden_trees, ["scikit-learn"]),
+    "logistic.json": (golden_logistic, ["scikit-learn"]),
+    "adaboost.json": (golden_adaboost, ["scikit-learn"]),
+    "neighbours.json": (golden_neighbours, ["scikit-learn"]),
+    "imputer.json": (golden_imputer, ["scikit-learn"]),
+    "isotonic.json": (golden_isotonic, ["scikit-learn"]),
+    "boosting.json": (golden_boosting, ["xgboost-cpu"]),
 }
 
 
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, usage=argparse.SUPPRESS
-    )
-    parser.add_argument("--check", action="store_true", help="compare instead of writing")
-    options = parser.parse_args()
-    if sklearn.__version__ != PINNED:
-        print(f"golden.py: scikit-learn {sklearn.__version__} is installed, {PINNED} is pinned", file=sys.stderr)
-        return 2
-    warnings.simplefilter("error")
-
-    status = 0
-    for name, make in MAKERS.items():
-        path, text = FOLDER / name, text_of({"source": SOURCE} | make())
-        if not options.check:
-            FOLDER.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-            print(f"{name}: {len(text):,} bytes")
-        elif not path.exists() or not same(json.loads(path.read_text(encoding="utf-8")), json.loads(text)):
-            print(f"golden.py: {path} is not what scikit-learn {PINNED} gives; run golden.py", file=sys.stderr)
-            status = 1
-        else:
-            print(f"{name}: the same")
-    return status
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(__doc__, ROOT / "shared/learn/tests/golden", MAKERS, PINS))

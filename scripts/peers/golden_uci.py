@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""Makes the golden summary figures on UCI's data that `shared/learn/tests/golden_uci.rs` compares with.
+
+Usage: golden_uci.py [--check] [FILE]     (run by the Python of `scripts/tools --path peers`)
+
+FILE is UCI's CSV: LURELIGHT_UCI_DATA, or else data/phishing_websites.csv. Writes shared/learn/tests/golden/uci.json,
+which holds no row. Everything is fitted on folds 3 to 9 of the hash split and measured on folds 0 to 2 at probability
+one half, phishing being the positive class:
+
+  trees       DecisionTreeClassifier up to depth 5, by criterion: accuracy, F1 and ROC-AUC
+  full_trees  the same grown to the end, over 20 values of random_state: the least and the greatest of each figure
+  adaboost    AdaBoostClassifier on stumps, by learning rate and rounds
+  boosting    XGBoost with the product's parameters, all rows and features each round
+
+--check makes them and compares with the committed ones instead of writing; with other versions than the pinned ones it
+says what comes out otherwise. Exit codes: 0 written, or the same; 1 not the same; 2 wrong usage, no data, or other
+versions than the pinned ones without --check.
+"""
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xgboost
+from golden_files import ROOT, rounded, run
+from sklearn.ensemble import AdaBoostClassifier
+from sklearn.metrics import accuracy_score, f1_score, log_loss, roc_auc_score
+from sklearn.tree import DecisionTreeClassifier
+
+SEEDS = 20
+PINS = {"scikit-learn": "1.9.1", "xgboost-cpu": "3.2.0"}
+BOOSTING = (
+    {"n_estimators": 64, "learning_rate": 0.1, "max_depth": 4, "reg_lambda": 1.0, "min_child_weight": 1.0},
+    {"n_estimators": 128, "learning_rate": 0.1, "max_depth": 6, "reg_lambda": 1.0, "min_child_weight": 5.0},
+    {"n_estimators": 256, "learning_rate": 0.05, "max_depth": 6, "reg_lambda": 2.0, "min_child_weight": 1.0},
+    {"n_estimators": 32, "learning_rate": 0.3, "max_depth": 8, "reg_lambda": 1.0, "min_child_weight": 0.0},
+)
+
+
+def fold(codes):
+    """The documented hash split."""
+    packed = sum((int(code) + 1) << (2 * i) for i, code in enumerate(codes))
+    digest = hashlib.sha256(b"lurelight/fold/1" + packed.to_bytes(8, "little")).digest()
+    return int.from_bytes(digest[:8], "little") % 10
+
+
+def split(path):
+    """Values and labels (1 is phishing) of folds 3 to 9 and of folds 0 to 2."""
+    table = pd.read_csv(path)
+    table = table[
+        [name for name in table.columns if name.lower() not in ("index", "id", "_id") and "Unnamed" not in name]
+    ]
+    values, labels = table.iloc[:, :30].to_numpy(dtype=float), (table["Result"].to_numpy() == -1).astype(int)
+    held_out = np.array([fold(row) < 3 for row in values])
+    return values[~held_out], labels[~held_out], values[held_out], labels[held_out]
+
+
+def figures(labels, probabilities):
+    verdicts = (probabilities >= 0.5).astype(int)
+    return {
+        "accuracy": accuracy_score(labels, verdicts),
+        "f1": f1_score(labels, verdicts),
+        "roc_auc": roc_auc_score(labels, probabilities),
+        "log_loss": log_loss(labels, np.clip(probabilities, 1e-15, 1 - 1e-15)),
+    }
+
+
+def golden_uci(path):
+    train_values, train_labels, values, labels = split(path)
+
+    def measured(model):
+        return figures(labels, model.fit(train_values, train_labels).predict_proba(values)[:, 1])
+
+    def tree(criterion, depth, seed=0):
+        return measured(DecisionTreeClassifier(criterion=criterion, max_depth=depth, random_state=seed))
+
+    def votes(n_estimators, learning_rate):
+        stump = DecisionTreeClassifier(max_depth=1)
+        return measured(
+            AdaBoostClassifier(stump, n_estimators=n_estimators, learning_rate=learning_rate, random_state=0)
+        )
+
+    def ranges(criterion):
+        drawn = [tree(criterion, None, seed) for seed in range(SEEDS)]
+        return {key: [min(one[key] for one in drawn), max(one[key] for one in drawn)] for key in drawn[0]}
+
+    criteria = ("gini", "entropy")
+    made = {
+        "train_rows": len(train_labels),
+        "test_rows": len(labels),
+        "trees": [
+            {"criterion": criterion, "max_depth": depth, "figures": tree(criterion, depth)}
+            for criterion in criteria
+            for depth in range(1, 6)
+        ],
+        "full_trees": [{"criterion": criterion, "ranges": ranges(criterion)} for criterion in criteria],
+        "adaboost": [
+            {"n_estimators": rounds, "learning_rate": rate, "figures": votes(rounds, rate)}
+            for rounds, rate in ((8, 1.0), (32, 1.0), (128, 0.1), (256, 0.1))
+        ],
+        "boosting": [
+            {
+                **parameters,
+                "figures": figures(labels, boosted(parameters, train_values, train_labels, values)),
+            }
+            for parameters in BOOSTING
+        ],
+    }
+    return rounded(made, 10)
+
+
+def boosted(parameters, train_values, train_labels, values):
+    model = xgboost.XGBClassifier(**parameters, tree_method="exact", base_score=float(train_labels.mean()), n_jobs=1)
+    return model.fit(train_values, train_labels).predict_proba(values)[:, 1].astype(float)
+
+
+def main():
+    files = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+    path = Path(files[0] if files else os.environ.get("LURELIGHT_UCI_DATA") or ROOT / "data/phishing_websites.csv")
+    if not path.is_file():
+        print(f"golden_uci.py: there is no {path}; name UCI's CSV by LURELIGHT_UCI_DATA", file=sys.stderr)
+        return 2
+    sys.argv[1:] = [argument for argument in sys.argv[1:] if argument.startswith("-")]
+    makers = {"uci.json": (lambda: golden_uci(path), list(PINS))}
+    return run(__doc__, ROOT / "shared/learn/tests/golden", makers, PINS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
