@@ -311,6 +311,9 @@ class WhoIsTold(unittest.TestCase):
             for log in made.of_type("AWS::Logs::LogGroup").values():
                 if log["LogGroupName"].startswith("/aws/lambda/"):
                     self.assertIn(log["LogGroupName"], text)
+            [alarms] = [widget for widget in body["widgets"] if widget["type"] == "alarm"]
+            known = {alarm["AlarmName"] for alarm in made.of_type("AWS::CloudWatch::Alarm").values()}
+            self.assertEqual({arn.rsplit(":", 1)[1] for arn in alarms["properties"]["alarms"]}, known, name)
             self.assertGreaterEqual(len(body["widgets"]), 8)
 
     def test_every_log_ends_some_day(self):

@@ -1,5 +1,6 @@
 """A server of MongoDB's protocol, with TLS and a password, as a process of its own."""
 
+import json
 import os
 import secrets
 import subprocess
@@ -10,18 +11,18 @@ from emulator import free_port, wait_for
 
 DATABASE = "lurelight"
 # As root while nobody is asked for a password, then again with one: argv[1] is the connection string.
-MAKE_USER = """
-import sys, pymongo
-_, uri, database, name, password, role, where = sys.argv
+COMMAND = """
+import json, sys, pymongo
+_, uri, asked = sys.argv
 client = pymongo.MongoClient(uri, serverSelectionTimeoutMS=10000)
-client[database].command("createUser", name, pwd=password, roles=[{"role": role, "db": where}])
+client["admin"].command(json.loads(asked))
 """
 
 
 class Database:
     """The process; stopped at the end of a `with`, and by `stop` until `start`. What it keeps outlives a stop.
 
-    `uri` is the connection string of the one user, who may read and write the database `lurelight`.
+    `user` may read and write the database `lurelight`, and `uri` is his connection string.
     """
 
     def __init__(self, folder: Path):
@@ -29,10 +30,12 @@ class Database:
         self.folder.mkdir()
         self.tools = Path(os.environ["LURELIGHT_SECANTUS"])
         self.port = free_port()
-        self.password = f"p@ss/{secrets.token_urlsafe(16)}"
+        self.passwords: list[str] = []
+        """Those of all users who may read and write, former ones too."""
+        self.root = ""
         self.process: subprocess.Popen | None = None
         self.options = f"tls=true&tlsCAFile={self.folder / 'ca.pem'}"
-        self.uri = self.uri_of("lurelight", self.password)
+        self.user = self.uri = ""
 
     def uri_of(self, user: str, password: str) -> str:
         # All of it is encoded: a slash would end the password otherwise.
@@ -43,10 +46,12 @@ class Database:
         root = secrets.token_urlsafe(16)
         try:
             self.run()
-            self.make_user(f"mongodb://localhost:{self.port}/?{self.options}", "root", root, "root", "admin")
+            self.root = f"mongodb://localhost:{self.port}/?{self.options}"
+            self.make_user("root", root, "root", "admin")
             self.stop()
             self.start()
-            self.make_user(self.uri_of("root", root), "lurelight", self.password, "readWrite", DATABASE)
+            self.root = self.uri_of("root", root)
+            self.add_user("lurelight")
         except BaseException:
             self.stop()
             raise
@@ -86,12 +91,27 @@ class Database:
             )
         wait_for(self.port, self.process, "the database")
 
-    def make_user(self, uri: str, name: str, password: str, role: str, where: str) -> None:
-        python = self.tools / "bin/python"
-        command = [str(python), "-c", MAKE_USER, uri, "admin", name, password, role, where]
+    def add_user(self, name: str) -> str:
+        """Makes another user who may read and write, and from then on `user` and `uri` are his; returns `uri`."""
+        # With characters that a connection string must not hold as they are.
+        password = f"p@ss/{secrets.token_urlsafe(16)}"
+        self.make_user(name, password, "readWrite", DATABASE)
+        self.passwords.append(password)
+        self.user, self.uri = name, self.uri_of(name, password)
+        return self.uri
+
+    def drop_user(self, name: str) -> None:
+        self.command({"dropUser": name})
+
+    def make_user(self, name: str, password: str, role: str, where: str) -> None:
+        self.command({"createUser": name, "pwd": password, "roles": [{"role": role, "db": where}]})
+
+    def command(self, asked: dict) -> None:
+        """A command to the database `admin`, as root."""
+        command = [str(self.tools / "bin/python"), "-c", COMMAND, self.root, json.dumps(asked)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise RuntimeError(f"the database makes no user {name}: {done.stderr.strip().splitlines()[-1:]}")
+            raise RuntimeError(f"the database does not do {next(iter(asked))}: {done.stderr.strip().splitlines()[-1:]}")
 
     def certify(self) -> None:
         """An authority, and a certificate of this machine that it signed."""

@@ -31,8 +31,11 @@ from operations import (
     trains_for_real,
 )
 from predictions import compare_everywhere, verdicts_here
+from rotation import forgets, rotates
+from runbooks import follows_runbooks
 from scene import Scene, check
 from training import wait
+from upkeep import operates
 
 STAGES = ("Ingest", "Validate", "Transform", "Evaluate", "Promote")
 
@@ -204,7 +207,11 @@ REAL_STEPS: dict[str, Step] = {
     "one-candidate": loses_one_candidate,
     "no-candidate": breaks_every_candidate,
     "outage": outlives_the_database,
+    "rotate": rotates,
+    "operate": operates,
     "administer": administers,
+    "runbooks": follows_runbooks,
+    "forget": forgets,
     "secrets": keeps_secrets,
 }
 
@@ -241,6 +248,7 @@ def main() -> int:
     parser.add_argument("--binaries", type=Path, default=target / "release")
     parser.add_argument("--placeholders", action="store_true")
     parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--transcripts", action="store_true")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("steps", nargs="*")
     chosen = parser.parse_args()
@@ -264,7 +272,7 @@ def main() -> int:
     try:
         with ExitStack() as exits:
             binaries = placeholders(folder) if chosen.placeholders else chosen.binaries.resolve()
-            scene = Scene(binaries, folder, exits, data_file())
+            scene = Scene(binaries, folder, exits, data_file(), writes_transcripts=chosen.transcripts)
             ended_well = run(scene, PREPARATIONS | wanted)
     finally:
         if chosen.keep:

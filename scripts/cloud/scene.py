@@ -3,13 +3,22 @@
 import json
 import secrets
 import subprocess
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from database import Database
 from emulator import Emulator
 from training import Execution, execute
+
+if TYPE_CHECKING:
+    from rotation import Watch
+
+# How long a step waits for what another process does in the background.
+PATIENCE_SECONDS = 120
 
 
 @dataclass
@@ -23,6 +32,10 @@ class Scene:
     emulator: Emulator | None = None
     database: Database | None = None
     token: str = field(default_factory=lambda: secrets.token_hex(32))
+    other_secrets: list[str] = field(default_factory=list)
+    """Others that were in use at some time, and must stand nowhere."""
+    watch: "Watch | None" = None
+    writes_transcripts: bool = False
     outputs: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -77,3 +90,11 @@ def check(holds: bool, what: str) -> None:
     """Fails the step with what should have been so."""
     if not holds:
         raise AssertionError(what)
+
+
+def wait_until(holds: Callable[[], bool], otherwise: str) -> None:
+    """Fails the step with `otherwise` where it does not hold in time."""
+    started = time.monotonic()
+    while not holds():
+        check(time.monotonic() - started < PATIENCE_SECONDS, f"{otherwise} within {PATIENCE_SECONDS} s")
+        time.sleep(0.5)
