@@ -46,6 +46,9 @@ pub enum FitError {
     /// There is nothing to search: a vote is made of other families' candidates.
     #[error("{0} has no grid of its own: it is made of other candidates")]
     NoGrid(Family),
+    /// Values of linfa's that are no rows of codes.
+    #[error("the values are no rows of 30 codes: {0}")]
+    Values(String),
     /// linfa gave up.
     #[error("linfa could not fit it: {0}")]
     Linfa(String),

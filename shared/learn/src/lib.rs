@@ -35,6 +35,7 @@ pub mod calibrate;
 pub mod evaluate;
 pub mod importance;
 pub mod impute;
+pub mod linfa_adapter;
 pub mod metrics;
 pub mod predecessor;
 pub mod search;

@@ -10,14 +10,13 @@
 
 use std::cmp::Ordering;
 
-use linfa::Dataset as LinfaDataset;
 use linfa::traits::Fit;
 use linfa_trees::{DecisionTree, TreeNode as LinfaNode};
 use lurelight_model::{Classifier, Leaf, Split, TreeNode, Trees};
-use lurelight_schema::{Code, CodeSet, FEATURE_COUNT, Feature, Label};
-use ndarray::{Array1, Array2};
+use lurelight_schema::{Code, CodeSet, Feature, Label};
 use serde::{Deserialize, Serialize};
 
+use crate::linfa_adapter::to_linfa_with;
 use crate::param::{ParamError, check_at_least};
 use crate::{Criterion, Dataset, DistinctRow, FitError};
 
@@ -72,7 +71,7 @@ impl ValidLinfaTreesParams {
         };
         let tree = DecisionTree::params()
             .split_quality(quality)
-            .fit(&to_linfa(&data))
+            .fit(&to_linfa_with(&data, 0.0))
             .map_err(|error: linfa::Error| FitError::Linfa(error.to_string()))?;
         let mut reachable =
             [Code::VALUES.into_iter().fold(CodeSet::EMPTY, CodeSet::with); Feature::ALL.len()];
@@ -160,19 +159,10 @@ fn convert(
     Some(verdict)
 }
 
-/// The rows one by one, codes as numbers, `true` for phishing.
-pub(crate) fn to_linfa(data: &Dataset) -> LinfaDataset<f64, bool, ndarray::Ix1> {
-    let records: Vec<_> = data.records().collect();
-    let codes: Vec<_> = records.iter().map(|record| record.vector.codes()).collect();
-    let values = Array2::from_shape_fn((records.len(), FEATURE_COUNT), |(i, j)| {
-        f64::from(codes[i][j].value().unwrap_or(0))
-    });
-    let labels = Array1::from_iter(records.iter().map(|record| record.label == Label::Phishing));
-    LinfaDataset::new(values, labels)
-}
-
 #[cfg(test)]
 mod tests {
+    use lurelight_schema::FEATURE_COUNT;
+
     use super::*;
     use crate::synthetic::Statistics;
     use crate::{DecisionTreeParams, Estimator};

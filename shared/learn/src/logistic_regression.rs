@@ -220,7 +220,7 @@ mod tests {
     use lurelight_schema::{Code, Feature, FeatureVector, Record};
 
     use super::*;
-    use crate::linfa_trees::to_linfa;
+    use crate::linfa_adapter::to_linfa;
     use crate::synthetic::Statistics;
 
     fn fit(params: LogisticRegressionParams, data: &Dataset) -> LogisticRegression {
