@@ -1,6 +1,9 @@
-//! Golden numbers from scikit-learn 1.9.1, made by `scripts/peers/golden.py`.
+//! Golden numbers from scikit-learn 1.9.1 and XGBoost 3.2.0, made by `scripts/peers/golden.py`.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "golden/boosting.rs"]
+mod boosting;
 
 use lurelight_learn::calibrate::fit_isotonic;
 use lurelight_learn::impute::NEIGHBOURS;
@@ -37,7 +40,7 @@ fn dataset(rows: &[String], legitimate: &[u32], phishing: &[u32]) -> (Vec<Featur
 }
 
 fn close(ours: f64, expected: f64, tolerance: f64, what: &str) {
-    assert!((ours - expected).abs() <= tolerance, "{what}: {ours} here, {expected} by scikit-learn");
+    assert!((ours - expected).abs() <= tolerance, "{what}: {ours} here, {expected} by the peer");
 }
 
 #[derive(Deserialize)]
