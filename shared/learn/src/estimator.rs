@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use lurelight_model::{Family, InvalidDonors, InvalidTrees, Member, NeighbourWeights};
 use serde::{Deserialize, Serialize};
 
-use crate::grow::Limits;
 use crate::impute::{NEIGHBOURS, fill, fit_nearest_neighbours};
 use crate::{
-    AdaBoostParams, Criterion, Dataset, DecisionTreeParams, GradientBoostingParams, LinfaTreesParams,
-    LogisticRegressionParams, NearestNeighboursParams, ParamError, RandomForestParams,
+    AdaBoostParams, Criterion, Dataset, DecisionTreeParams, GradientBoostingParams, Limits, LinfaTreesParams,
+    LogisticRegressionParams, NearestNeighboursParams, ParamError, RandomForestParams, Splits,
 };
 
 /// A family with its parameters.
@@ -177,6 +176,13 @@ impl Estimator {
                 put("learning_rate", params.learning_rate.to_string());
                 put("n_estimators", params.n_estimators.to_string());
                 put("subsample", params.subsample.to_string());
+                if params.min_child_weight > 0.0 {
+                    put("min_child_weight", params.min_child_weight.to_string());
+                }
+                if let Some(early) = params.early_stopping {
+                    put("validation_share", early.validation_share.to_string());
+                    put("patience", early.patience.to_string());
+                }
                 Some(params.limits)
             }
         };
@@ -185,6 +191,12 @@ impl Estimator {
             put("min_samples_leaf", limits.min_samples_leaf.to_string());
             if let Some(count) = limits.max_features {
                 put("max_features", count.to_string());
+            }
+            if let Some(count) = limits.max_leaves {
+                put("max_leaves", count.to_string());
+            }
+            if limits.splits == Splits::CodeSets {
+                put("splits", "code sets".to_owned());
             }
         }
         parameters

@@ -1,290 +1,264 @@
-//! Growing one tree on weighted distinct rows.
+//! Growing one tree on weighted distinct rows, by counting all features of each node.
 //!
-//! A node is split by counting: for each feature, a histogram holds the sums of the node's rows by code.
-//! Four codes make at most five ordered splits, so no value is ever sorted. Missing values are a code of
-//! their own: where a node has some, both ways are tried and the better one is kept; where it has none,
-//! they follow the heavier child.
+//! The larger of two children is not counted: its sums are those of the node less those of the smaller one. Rows are
+//! parted by node, so that those of a node lie side by side.
 
 use lurelight_model::{Leaf, Split, TreeNode};
-use lurelight_schema::{Code, Feature, FeatureVector};
+use lurelight_schema::{FEATURE_COUNT, Feature};
 use rand::{Rng, RngExt};
-use serde::{Deserialize, Serialize};
 
-use crate::histogram::{self, Histogram, Histograms};
-use crate::param::{ParamError, check_at_least};
+use crate::best_split::{Best, Objective, Search};
+use crate::fields::Fields;
+use crate::histogram::{self, Counter, Histograms, Sample, Weight};
+use crate::limits::Limits;
 
-/// What is summed over the rows of a node. Impurity objectives read `first` as the weight of phishing and
-/// `second` as the weight of all rows; boosting reads them as the sums of gradients and of hessians.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Sums {
-    /// Weight of phishing rows, or sum of gradients.
-    pub first: f64,
-    /// Weight of all rows, or sum of hessians.
-    pub second: f64,
-    /// Number of rows, each counted as often as it stands in the sample.
-    pub rows: f64,
+/// Grows trees on rows that are told in the same fields.
+pub(crate) struct Grower<'a, O: Objective> {
+    counter: Counter<'a, O::Weight>,
+    fields: &'a Fields,
+    limits: Limits,
+    /// The rows, by turns of depth.
+    rows: [Vec<Sample<O::Weight>>; 2],
+    nodes: Vec<Node<O::Weight>>,
 }
 
-impl std::ops::Add for Sums {
-    type Output = Sums;
+/// A node and what became of it.
+enum Node<W> {
+    /// It has rows, and may be split.
+    Open(Box<Open<W>>),
+    Leaf(W),
+    /// With the place of the left child, next to which the right one is.
+    Split(Split, usize),
+}
 
-    fn add(self, other: Sums) -> Sums {
-        Sums {
-            first: self.first + other.first,
-            second: self.second + other.second,
-            rows: self.rows + other.rows,
+struct Open<W> {
+    start: usize,
+    end: usize,
+    depth: usize,
+    counted: Histograms<W>,
+    best: Best<W>,
+}
+
+impl<'a, O: Objective> Grower<'a, O> {
+    pub(crate) fn new(fields: &'a Fields, limits: Limits) -> Grower<'a, O> {
+        Grower {
+            counter: Counter::new(fields),
+            fields,
+            limits,
+            rows: [Vec::new(), Vec::new()],
+            nodes: Vec::new(),
         }
     }
-}
 
-/// A row of a sample: its vector and what it adds to the sums. Rows that were not drawn are left out.
-#[derive(Clone, Copy, Debug)]
-pub struct Sample {
-    /// The 30 features.
-    pub vector: FeatureVector,
-    /// What the row adds.
-    pub sums: Sums,
-}
-
-/// What a tree minimises.
-pub trait Objective {
-    /// The loss of a node whose rows are not told apart, times the weight of its rows.
-    fn loss(&self, sums: Sums) -> f64;
-
-    /// The value of a leaf.
-    fn leaf(&self, sums: Sums) -> f64;
-
-    /// Whether no split can leave less loss than this.
-    fn is_least(&self, _loss: f64) -> bool {
-        false
+    /// Where the rows of the next tree are put.
+    pub(crate) fn samples(&mut self) -> &mut Vec<Sample<O::Weight>> {
+        &mut self.rows[0]
     }
 
-    /// Whether a node may become a child, beyond the limit on its rows.
-    fn admits(&self, _child: Sums) -> bool {
-        true
-    }
-}
-
-/// Where a tree stops growing.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Limits {
-    /// Splits between the root and a leaf, at most; `None`: until the leaves are pure.
-    pub max_depth: Option<usize>,
-    /// Rows in a leaf, at least.
-    pub min_samples_leaf: f64,
-    /// Features drawn for each split; `None`: all of them.
-    pub max_features: Option<usize>,
-    /// How much less loss a split must leave, beyond rounding.
-    pub min_gain: f64,
-}
-
-impl Limits {
-    /// Checks each limit.
-    ///
-    /// # Errors
-    ///
-    /// Names the limit that is out of its range.
-    pub fn check(&self) -> Result<(), ParamError> {
-        check_at_least("min_samples_leaf", self.min_samples_leaf, 1.0)?;
-        check_at_least("min_gain", self.min_gain, 0.0)?;
-        check_at_least("max_depth", self.max_depth.map_or(1.0, |depth| depth as f64), 1.0)?;
-        check_at_least("max_features", self.max_features.map_or(1.0, |count| count as f64), 1.0)
-    }
-}
-
-/// Grows a tree on `samples` and returns it in preorder. `samples` is reordered.
-pub fn grow(
-    samples: &mut [Sample],
-    objective: &impl Objective,
-    limits: Limits,
-    rng: &mut impl Rng,
-) -> Vec<TreeNode> {
-    let scratch = samples.to_vec();
-    let mut tree = Tree { objective, limits, rng, nodes: Vec::new(), scratch };
-    tree.grow_node(samples, 0, None);
-    tree.nodes
-}
-
-struct Tree<'a, O, R> {
-    objective: &'a O,
-    limits: Limits,
-    rng: &'a mut R,
-    nodes: Vec<TreeNode>,
-    /// As many samples as the root has, for whatever is in them.
-    scratch: Vec<Sample>,
-}
-
-struct Best {
-    split: Split,
-    loss: f64,
-    left: Sums,
-    right: Sums,
-}
-
-impl<O: Objective, R: Rng> Tree<'_, O, R> {
-    /// Every split takes a code away from one feature on each side, so the depth is 90 at most. `counted` are the
-    /// node's histograms, where they are known already.
-    fn grow_node(&mut self, samples: &mut [Sample], depth: usize, counted: Option<Histograms>) {
-        let total = samples.iter().fold(Sums::default(), |sums, sample| sums + sample.sums);
-        let mut best = None;
-        let mut histograms = None;
-        if let Some(ceiling) = self.ceiling(samples, total, depth) {
-            if let Some(count) = self.limits.max_features {
-                self.try_drawn_features(samples, count, ceiling, &mut best);
+    /// Grows a tree on the samples and returns it in preorder. Every split takes a code away from one feature on each
+    /// side, so the depth is 90 at most.
+    pub(crate) fn grow(&mut self, objective: &O, rng: &mut impl Rng) -> Vec<TreeNode> {
+        let [samples, others] = &mut self.rows;
+        others.clone_from(samples);
+        let total = samples.iter().fold(O::Weight::default(), |sum, sample| sum.plus(sample.weight));
+        let end = samples.len();
+        self.nodes.clear();
+        let root = self.node(objective, rng, (0, end, 0, total), None);
+        self.nodes.push(root);
+        // Without a limit on leaves the order does not matter, and the newest node has its rows at hand.
+        let mut open = Vec::new();
+        self.open_from(0, &mut open);
+        let mut leaves = 1;
+        while leaves < self.limits.max_leaves.unwrap_or(usize::MAX) {
+            let next = if self.limits.max_leaves.is_some() {
+                self.most_gain(&open)
             } else {
-                let counted = counted.unwrap_or_else(|| histogram::all(samples));
-                for (feature, histogram) in Feature::ALL.into_iter().zip(&counted) {
-                    self.try_feature(feature, histogram, ceiling, &mut best);
-                }
-                histograms = Some(counted);
-            }
+                open.len().checked_sub(1)
+            };
+            let Some(next) = next else { break };
+            let at = open.swap_remove(next);
+            let children = self.nodes.len();
+            let Some(node) = self.take_open(at, children) else { continue };
+            let [left, right] = self.part(objective, rng, node);
+            self.nodes.extend([left, right]);
+            self.open_from(children, &mut open);
+            leaves += 1;
         }
-        let Some(Best { split, left, right, .. }) = best else {
-            self.push_leaf(total);
-            return;
+        self.preorder(objective)
+    }
+
+    /// The open node at a place, which becomes a split with its children at another one.
+    fn take_open(&mut self, at: usize, children: usize) -> Option<Open<O::Weight>> {
+        let Node::Open(node) = &self.nodes[at] else { return None };
+        let split = Node::Split(node.best.split, children);
+        match std::mem::replace(&mut self.nodes[at], split) {
+            Node::Open(node) => Some(*node),
+            _ => None,
+        }
+    }
+
+    /// Adds the newest nodes that can be split to the open ones, the last one first.
+    fn open_from(&self, first: usize, open: &mut Vec<usize>) {
+        let new = (first..self.nodes.len()).rev();
+        open.extend(new.filter(|at| matches!(self.nodes[*at], Node::Open(_))));
+    }
+
+    /// The place in `open` of the node whose split gains most; of equals the one that was made first.
+    fn most_gain(&self, open: &[usize]) -> Option<usize> {
+        let gain = |at: usize| match &self.nodes[at] {
+            Node::Open(node) => node.best.gain,
+            _ => f64::NEG_INFINITY,
         };
-        self.nodes.push(TreeNode::Split(split));
-        if self.limits.max_depth.is_some_and(|max| depth + 1 >= max) {
-            // Leaves need no rows, only their sums.
-            self.push_leaf(left);
-            self.push_leaf(right);
-            return;
-        }
-        let (left, right) = partition(samples, &mut self.scratch, split);
-        let [left_counted, right_counted] = match histograms {
-            Some(parent) => {
-                let left_is_smaller = left.len() <= right.len();
-                let smaller = histogram::all(if left_is_smaller { left } else { right });
-                let larger = histogram::rest(&parent, &smaller);
-                if left_is_smaller { [Some(smaller), Some(larger)] } else { [Some(larger), Some(smaller)] }
-            }
-            None => [None, None],
-        };
-        self.grow_node(left, depth + 1, left_counted);
-        self.grow_node(right, depth + 1, right_counted);
+        let best =
+            open.iter().enumerate().max_by(|(_, a), (_, b)| gain(**a).total_cmp(&gain(**b)).then(b.cmp(a)));
+        best.map(|(place, _)| place)
     }
 
-    fn push_leaf(&mut self, sums: Sums) {
-        let leaf = Leaf { value: self.objective.leaf(sums), rows: sums.rows as u32 };
-        self.nodes.push(TreeNode::Leaf(leaf));
-    }
-
-    /// The loss that a split must stay below; `None` where the node becomes a leaf in any case.
-    fn ceiling(&self, samples: &[Sample], total: Sums, depth: usize) -> Option<f64> {
-        if self.limits.max_depth.is_some_and(|max| depth >= max)
-            || samples.len() < 2
-            || total.rows < 2.0 * self.limits.min_samples_leaf
-        {
-            return None;
-        }
-        let loss = self.objective.loss(total);
-        // A split must leave clearly less: sums differ in their last digits by order of addition alone.
-        (!self.objective.is_least(loss)).then_some(loss - self.limits.min_gain - 1e-12 * loss.abs())
-    }
-
-    /// Tries `count` features drawn without replacement, and goes on drawing until one can be split.
-    fn try_drawn_features(
+    /// A node of these rows at this depth: open where it can be split.
+    fn node(
         &mut self,
-        samples: &[Sample],
-        count: usize,
-        ceiling: f64,
-        best: &mut Option<Best>,
-    ) {
-        let mut features = Feature::ALL;
-        let draw = |rng: &mut R, features: &mut [Feature], place: usize| {
-            let other = rng.random_range(place..features.len());
-            features.swap(place, other);
-        };
-        let count = count.min(features.len());
-        (0..count).for_each(|place| draw(self.rng, &mut features, place));
-        for (feature, histogram) in features[..count].iter().zip(histogram::of(samples, &features[..count])) {
-            self.try_feature(*feature, &histogram, ceiling, best);
-        }
-        for place in count..features.len() {
-            if best.is_some() {
-                return;
+        objective: &O,
+        rng: &mut impl Rng,
+        (start, end, depth, total): (usize, usize, usize, O::Weight),
+        counted: Option<Histograms<O::Weight>>,
+    ) -> Node<O::Weight> {
+        let search = Search::new(objective, &self.limits, objective.sums(total), depth);
+        let Some(mut search) = search.filter(|_| end - start > 1) else { return Node::Leaf(total) };
+        let counted = counted.unwrap_or_else(|| self.counter.all(&self.rows[depth % 2][start..end]));
+        match self.limits.max_features {
+            None => {
+                for (feature, histogram) in Feature::ALL.into_iter().zip(&counted) {
+                    search.try_feature(feature, histogram);
+                }
             }
-            draw(self.rng, &mut features, place);
-            self.try_feature(features[place], &histogram::one(samples, features[place]), ceiling, best);
+            Some(count) => {
+                let mut drawn = Feature::ALL;
+                for place in 0..FEATURE_COUNT {
+                    // Drawing goes on until one can be split.
+                    if place >= count && search.best.is_some() {
+                        break;
+                    }
+                    drawn.swap(place, rng.random_range(place..FEATURE_COUNT));
+                    search.try_feature(drawn[place], &counted[drawn[place].index()]);
+                }
+            }
+        }
+        match search.best {
+            Some(best) => Node::Open(Box::new(Open { start, end, depth, counted, best })),
+            None => Node::Leaf(total),
         }
     }
 
-    /// Tries every ordered split of a feature, with missing values on either side.
-    fn try_feature(&self, feature: Feature, histogram: &Histogram, ceiling: f64, best: &mut Option<Best>) {
-        let [minus, zero, plus, missing] = *histogram;
-        let has_missing = missing.rows > 0.0;
-        let lower = [(Code::Minus, minus, zero + plus), (Code::Zero, minus + zero, plus)];
-        for (code, left, right) in lower {
-            if left.rows == 0.0 || right.rows == 0.0 {
-                continue;
-            }
-            if has_missing {
-                self.try_split(Split::at_most(feature, code, true), left + missing, right, ceiling, best);
-                self.try_split(Split::at_most(feature, code, false), left, right + missing, ceiling, best);
-            } else {
-                self.try_split(
-                    Split::at_most(feature, code, left.rows >= right.rows),
-                    left,
-                    right,
-                    ceiling,
-                    best,
-                );
-            }
+    /// The two children of a node. The smaller one is counted, the sums of the larger one are what is left.
+    fn part(
+        &mut self,
+        objective: &O,
+        rng: &mut impl Rng,
+        Open { start, end, depth, counted, best }: Open<O::Weight>,
+    ) -> [Node<O::Weight>; 2] {
+        if self.limits.ends_below(depth) {
+            // Leaves need no rows, only their sums.
+            return [Node::Leaf(best.left), Node::Leaf(best.right)];
         }
-        if has_missing {
-            let known = minus + zero + plus;
-            self.try_split(Split::at_most(feature, Code::Plus, false), known, missing, ceiling, best);
-        }
+        let question = self.fields.question(best.split);
+        let [even, odd] = &mut self.rows;
+        let (from, to) = if depth.is_multiple_of(2) { (even, odd) } else { (odd, even) };
+        let left_count =
+            part(&from[start..end], &mut to[start..end], |sample| question.goes_left(sample.number));
+        let middle = start + left_count;
+        let left_is_smaller = left_count <= end - middle;
+        let smaller = if left_is_smaller { start..middle } else { middle..end };
+        let smaller = self.counter.all(&to[smaller]);
+        let larger = histogram::rest(&counted, &smaller);
+        let (left, right) = if left_is_smaller { (smaller, larger) } else { (larger, smaller) };
+        [
+            self.node(objective, rng, (start, middle, depth + 1, best.left), Some(left)),
+            self.node(objective, rng, (middle, end, depth + 1, best.right), Some(right)),
+        ]
     }
 
-    fn try_split(&self, split: Split, left: Sums, right: Sums, ceiling: f64, best: &mut Option<Best>) {
-        let least = self.limits.min_samples_leaf;
-        if left.rows < least
-            || right.rows < least
-            || !self.objective.admits(left)
-            || !self.objective.admits(right)
-        {
-            return;
+    fn preorder(&self, objective: &O) -> Vec<TreeNode> {
+        let mut written = Vec::with_capacity(self.nodes.len());
+        let mut waiting = vec![0];
+        while let Some(at) = waiting.pop() {
+            match &self.nodes[at] {
+                Node::Split(split, children) => {
+                    written.push(TreeNode::Split(*split));
+                    waiting.extend([children + 1, *children]);
+                }
+                Node::Leaf(total) => written.push(leaf(objective, *total)),
+                Node::Open(node) => written.push(leaf(objective, node.best.left.plus(node.best.right))),
+            }
         }
-        let loss = self.objective.loss(left) + self.objective.loss(right);
-        if loss < best.as_ref().map_or(ceiling, |best| best.loss) {
-            *best = Some(Best { split, loss, left, right });
-        }
+        written
     }
 }
 
-/// Reorders the rows so that those that go left come first, each side in its old order. `scratch` is no shorter than
-/// `samples`. Each row is written to both sides, so that there is no branch to be guessed wrongly.
-fn partition<'s>(
-    samples: &'s mut [Sample],
-    scratch: &mut [Sample],
-    split: Split,
-) -> (&'s mut [Sample], &'s mut [Sample]) {
-    let (mut kept, mut put_aside) = (0, 0);
-    for i in 0..samples.len() {
-        let sample = samples[i];
-        let goes_left = usize::from(split.goes_left(sample.vector));
-        samples[kept] = sample;
-        scratch[put_aside] = sample;
-        kept += goes_left;
-        put_aside += 1 - goes_left;
+/// The leaf of rows with these sums.
+pub(crate) fn leaf<O: Objective>(objective: &O, total: O::Weight) -> TreeNode {
+    let sums = objective.sums(total);
+    TreeNode::Leaf(Leaf { value: objective.leaf(sums), rows: sums.rows as u32 })
+}
+
+/// Writes the rows that go left to the front of `to`, the others from its end on, and returns how many go left. Every
+/// row is written to both places, so that there is no branch to be guessed wrongly.
+#[inline(always)]
+pub(crate) fn part<W: Copy>(
+    from: &[Sample<W>],
+    to: &mut [Sample<W>],
+    goes_left: impl Fn(&Sample<W>) -> bool,
+) -> usize {
+    let (mut left, mut right) = (0, from.len());
+    for sample in from {
+        to[left] = *sample;
+        to[right - 1] = *sample;
+        let goes_left = usize::from(goes_left(sample));
+        left += goes_left;
+        right -= 1 - goes_left;
     }
-    samples[kept..].copy_from_slice(&scratch[..put_aside]);
-    samples.split_at_mut(kept)
+    left
 }
 
 #[cfg(test)]
 mod tests {
     use lurelight_model::Trees;
+    use lurelight_schema::{Code, FeatureVector, Label, Record};
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Dataset;
+    use crate::Splits;
+    use crate::best_split::Sums;
     use crate::random::stream;
 
-    /// The squared error of `first` per row, whose leaf is the mean.
+    /// The squared error of a value per row, whose leaf is the mean.
     struct Mean;
 
+    /// The sum of the values, and the number of rows.
+    #[derive(Clone, Copy, Debug, Default, PartialEq)]
+    struct Values(f64, f64);
+
+    impl Weight for Values {
+        fn plus(self, other: Values) -> Values {
+            Values(self.0 + other.0, self.1 + other.1)
+        }
+
+        fn less(self, part: Values) -> Values {
+            Values(self.0 - part.0, self.1 - part.1)
+        }
+
+        fn is_none(self) -> bool {
+            self.1 == 0.0
+        }
+    }
+
     impl Objective for Mean {
+        type Weight = Values;
+
+        fn sums(&self, values: Values) -> Sums {
+            Sums { first: values.0, second: values.1, rows: values.1 }
+        }
+
         fn loss(&self, sums: Sums) -> f64 {
             -sums.first * sums.first / sums.rows
         }
@@ -294,14 +268,18 @@ mod tests {
         }
     }
 
-    const FREE: Limits = Limits { max_depth: None, min_samples_leaf: 1.0, max_features: None, min_gain: 0.0 };
-
-    fn samples(rows: &[(u64, i8)]) -> Vec<Sample> {
-        let sample = |&(bits, first): &(u64, i8)| Sample {
-            vector: FeatureVector::from_bits(bits).unwrap(),
-            sums: Sums { first: f64::from(first), second: 1.0, rows: 1.0 },
+    fn grown(rows: &[(u64, f64)], limits: Limits, rng: &mut impl Rng) -> Trees {
+        let vector = |bits| FeatureVector::from_bits(bits).unwrap();
+        let records: Vec<_> =
+            rows.iter().map(|(bits, _)| Record { vector: vector(*bits), label: Label::Phishing }).collect();
+        let fields = Fields::new(&Dataset::new(&records));
+        let sample = |(bits, value): &(u64, f64)| Sample {
+            number: fields.number(vector(*bits)),
+            weight: Values(*value, 1.0),
         };
-        rows.iter().map(sample).collect()
+        let mut grower = Grower::new(&fields, limits);
+        grower.samples().extend(rows.iter().map(sample));
+        Trees::new(&[grower.grow(&Mean, rng)]).unwrap()
     }
 
     proptest! {
@@ -310,20 +288,17 @@ mod tests {
             rows in prop::collection::btree_map(0..1u64 << 12, -3..3i8, 1..80),
             leaf in 1..10u8, depth in 1..8usize, drawn in prop::option::of(1..30usize),
         ) {
-            let rows: Vec<_> = rows.into_iter().collect();
+            let rows: Vec<_> = rows.into_iter().map(|(bits, value)| (bits, f64::from(value))).collect();
             let limits = Limits {
-                max_depth: Some(depth), min_samples_leaf: f64::from(leaf), max_features: drawn, ..FREE
+                max_depth: Some(depth), min_samples_leaf: f64::from(leaf), max_features: drawn, ..Limits::FREE
             };
-            let nodes = grow(&mut samples(&rows), &Mean, limits, &mut stream(1, &[]));
-            let tree = Trees::new(&[nodes]).unwrap();
+            let tree = grown(&rows, limits, &mut stream(1, &[]));
             // Rows that reach the same leaf have the same value, which is their mean.
-            for sample in samples(&rows) {
-                let value = tree.sum(sample.vector);
-                let same: Vec<f64> = samples(&rows)
-                    .iter()
-                    .filter(|other| tree.sum(other.vector) == value)
-                    .map(|other| other.sums.first)
-                    .collect();
+            let reached = |bits| tree.sum(FeatureVector::from_bits(bits).unwrap());
+            for (bits, _) in &rows {
+                let value = reached(*bits);
+                let same: Vec<f64> =
+                    rows.iter().filter(|(other, _)| reached(*other) == value).map(|(_, value)| *value).collect();
                 let mean = same.iter().sum::<f64>() / same.len() as f64;
                 prop_assert!((mean - value).abs() < 1e-9);
                 prop_assert!(same.len() >= usize::from(leaf).min(rows.len()));
@@ -332,16 +307,15 @@ mod tests {
 
         #[test]
         fn a_free_tree_tells_distinct_rows_apart(
-            rows in prop::collection::btree_map(0..1u64 << 60, Just(0i8), 1..40), seed in any::<u64>(),
+            rows in prop::collection::btree_set(0..1u64 << 60, 1..40), seed in any::<u64>(),
         ) {
             // Values drawn so that no two subsets have the same mean by chance: every split helps.
             let mut rng = stream(seed, &[]);
-            let mut all = samples(&rows.into_iter().collect::<Vec<_>>());
-            all.iter_mut().for_each(|sample| sample.sums.first = rng.random());
-            let tree = Trees::new(&[grow(&mut all.clone(), &Mean, FREE, &mut rng)]).unwrap();
-            for sample in all {
+            let rows: Vec<(u64, f64)> = rows.into_iter().map(|bits| (bits, rng.random())).collect();
+            let tree = grown(&rows, Limits::FREE, &mut rng);
+            for (bits, value) in rows {
                 // A split between values that differ in the sixth digit gains less than rounding may.
-                prop_assert!((tree.sum(sample.vector) - sample.sums.first).abs() < 1e-5);
+                prop_assert!((tree.sum(FeatureVector::from_bits(bits).unwrap()) - value).abs() < 1e-5);
             }
         }
     }
@@ -351,17 +325,68 @@ mod tests {
         let feature = Feature::ALL[4];
         let row = |code| FeatureVector::from_bits(0).unwrap().with(feature, code).bits();
         let table = [
-            (vec![(row(Code::Minus), 0), (row(Code::Plus), 3), (row(Code::Missing), 3)], 3.0),
-            (vec![(row(Code::Minus), 0), (row(Code::Plus), 3), (row(Code::Missing), 0)], 0.0),
-            (vec![(row(Code::Minus), 1), (row(Code::Plus), 1), (row(Code::Missing), -2)], -2.0),
+            (vec![(row(Code::Minus), 0.0), (row(Code::Plus), 3.0), (row(Code::Missing), 3.0)], 3.0),
+            (vec![(row(Code::Minus), 0.0), (row(Code::Plus), 3.0), (row(Code::Missing), 0.0)], 0.0),
+            (vec![(row(Code::Minus), 1.0), (row(Code::Plus), 1.0), (row(Code::Missing), -2.0)], -2.0),
             // None in training: they follow the heavier child.
-            (vec![(row(Code::Minus), 0), (row(Code::Plus), 3), (row(Code::Plus), 3)], 3.0),
-            (vec![(row(Code::Minus), 0), (row(Code::Minus), 0), (row(Code::Plus), 3)], 0.0),
+            (vec![(row(Code::Minus), 0.0), (row(Code::Plus), 3.0), (row(Code::Plus), 3.0)], 3.0),
+            (vec![(row(Code::Minus), 0.0), (row(Code::Minus), 0.0), (row(Code::Plus), 3.0)], 0.0),
         ];
         for (rows, expected) in table {
-            let nodes = grow(&mut samples(&rows), &Mean, FREE, &mut stream(1, &[]));
             let missing = FeatureVector::from_bits(row(Code::Missing)).unwrap();
-            assert_eq!(Trees::new(&[nodes]).unwrap().sum(missing), expected, "{rows:?}");
+            assert_eq!(grown(&rows, Limits::FREE, &mut stream(1, &[])).sum(missing), expected, "{rows:?}");
+        }
+    }
+
+    /// The least squared error that one split of a feature into two sets of codes can leave, by trying all of them.
+    fn least_error(rows: &[(u64, f64)]) -> f64 {
+        let error = |values: &[f64]| {
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            values.iter().map(|value| (value - mean).powi(2)).sum::<f64>()
+        };
+        let mut least = error(&rows.iter().map(|(_, value)| *value).collect::<Vec<_>>());
+        for feature in Feature::ALL {
+            for codes in 1..15_u8 {
+                let goes_left = |bits: u64| codes >> (bits >> (2 * feature.index()) & 3) & 1 == 1;
+                let (left, right): (Vec<_>, Vec<_>) = rows.iter().partition(|(bits, _)| goes_left(*bits));
+                if !left.is_empty() && !right.is_empty() {
+                    let values =
+                        |rows: Vec<(u64, f64)>| rows.iter().map(|(_, value)| *value).collect::<Vec<_>>();
+                    least = least.min(error(&values(left)) + error(&values(right)));
+                }
+            }
+        }
+        least
+    }
+
+    proptest! {
+        #[test]
+        fn no_split_into_sets_of_codes_is_better_than_the_one_found(
+            rows in prop::collection::btree_map(0..1u64 << 8, -9..9i8, 2..60),
+        ) {
+            let rows: Vec<_> = rows.into_iter().map(|(bits, value)| (bits, f64::from(value))).collect();
+            let limits = Limits { max_depth: Some(1), splits: Splits::CodeSets, ..Limits::FREE };
+            let tree = grown(&rows, limits, &mut stream(1, &[]));
+            let left = |(bits, value): &(u64, f64)| (tree.sum(FeatureVector::from_bits(*bits).unwrap()) - value).powi(2);
+            let found: f64 = rows.iter().map(left).sum();
+            prop_assert!((found - least_error(&rows)).abs() < 1e-9, "{found}, not {}", least_error(&rows));
+        }
+
+        #[test]
+        fn leaves_are_as_many_as_wanted_and_the_best_ones(
+            rows in prop::collection::btree_map(0..1u64 << 10, -9..9i8, 2..60), most in 2..12usize, sets in any::<bool>(),
+        ) {
+            let rows: Vec<_> = rows.into_iter().map(|(bits, value)| (bits, f64::from(value))).collect();
+            let splits = if sets { Splits::CodeSets } else { Splits::Ordered };
+            let with = |max_leaves| grown(&rows, Limits { max_leaves, splits, ..Limits::FREE }, &mut stream(1, &[]));
+            let error = |tree: &Trees| -> f64 {
+                rows.iter().map(|(bits, value)| (tree.sum(FeatureVector::from_bits(*bits).unwrap()) - value).powi(2)).sum()
+            };
+            let (free, few, fewer) = (with(None), with(Some(most)), with(Some(most - 1).filter(|few| *few > 1)));
+            prop_assert_eq!(few.node_count(), free.node_count().min(2 * most - 1));
+            prop_assert!(most == 2 || error(&few) <= error(&fewer) + 1e-9);
+            // With room for all leaves the order does not matter.
+            prop_assert_eq!(with(Some(rows.len() + 1)), free);
         }
     }
 }

@@ -1,149 +1,297 @@
-//! Sums by code of a node's rows.
+//! Sums by code of a node's rows: what every family that grows trees counts.
 
 use lurelight_schema::{FEATURE_COUNT, Feature};
 
-use crate::grow::{Sample, Sums};
+use crate::fields::{COMBINATIONS, Field, Fields, MAX_FIELDS, size};
+
+/// What a row adds to a node's sums, and the sums. It adds up exactly, so that no order of rows matters and a
+/// node's sums less those of a child are those of the other; or it is only used where that is not asked for.
+pub(crate) trait Weight: Copy + Default + PartialEq {
+    /// Both together.
+    fn plus(self, other: Self) -> Self;
+
+    /// What is left without a part.
+    fn less(self, part: Self) -> Self;
+
+    /// Whether there is no row.
+    fn is_none(self) -> bool;
+}
+
+/// Counts of rows up to 2³² − 1: those labelled phishing above, all of them below.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Counts(u64);
+
+impl Counts {
+    /// One row.
+    pub(crate) const PHISHING: Counts = Counts(1 << 32 | 1);
+
+    /// One row.
+    pub(crate) const LEGITIMATE: Counts = Counts(1);
+
+    pub(crate) const fn new(phishing: u32, legitimate: u32) -> Counts {
+        Counts((phishing as u64) << 32 | (phishing as u64 + legitimate as u64))
+    }
+
+    pub(crate) const fn phishing(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    pub(crate) const fn rows(self) -> u32 {
+        self.0 as u32
+    }
+}
+
+impl Weight for Counts {
+    #[inline(always)]
+    fn plus(self, other: Counts) -> Counts {
+        Counts(self.0.wrapping_add(other.0))
+    }
+
+    #[inline(always)]
+    fn less(self, part: Counts) -> Counts {
+        Counts(self.0.wrapping_sub(part.0))
+    }
+
+    #[inline(always)]
+    fn is_none(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// A row of a sample.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sample<W> {
+    /// Its features, packed or in fields.
+    pub(crate) number: u64,
+    /// What it adds.
+    pub(crate) weight: W,
+}
 
 /// A feature's sums, by code.
-pub(crate) type Histogram = [Sums; 4];
+pub(crate) type Histogram<W> = [W; 4];
 
 /// Those of all features.
-pub(crate) type Histograms = [Histogram; FEATURE_COUNT];
+pub(crate) type Histograms<W> = [Histogram<W>; FEATURE_COUNT];
 
-/// From how many rows on features are counted by threes.
-const MANY: usize = 96;
+/// Calls a function for a number of fields that the compiler knows, so that it unrolls the loop over them.
+macro_rules! each_count {
+    ($count:expr, $function:ident, $($argument:expr),+) => {
+        match $count {
+            0 | 1 => $function::<W, 1>($($argument),+),
+            2 => $function::<W, 2>($($argument),+),
+            3 => $function::<W, 3>($($argument),+),
+            4 => $function::<W, 4>($($argument),+),
+            5 => $function::<W, 5>($($argument),+),
+            6 => $function::<W, 6>($($argument),+),
+            7 => $function::<W, 7>($($argument),+),
+            8 => $function::<W, 8>($($argument),+),
+            9 => $function::<W, 9>($($argument),+),
+            _ => $function::<W, 10>($($argument),+),
+        }
+    };
+}
 
-/// Sums that are added two by two.
-#[derive(Clone, Copy)]
-#[repr(align(32))]
-struct Cell([f64; 4]);
+/// A field's sums, by combination.
+type Table<W> = [W; COMBINATIONS];
 
-impl Cell {
-    const ZERO: Cell = Cell([0.0; 4]);
+/// From how many rows on they are counted by turns in two sets of tables: adding to a cell waits for what was added to
+/// it last.
+const MANY: usize = 256;
 
+/// Counts all features in one pass over rows that are told in fields.
+pub(crate) struct Counter<'a, W> {
+    fields: &'a Fields,
+    tables: Box<[[Table<W>; MAX_FIELDS]; 2]>,
+}
+
+impl<'a, W: Weight> Counter<'a, W> {
+    pub(crate) fn new(fields: &'a Fields) -> Counter<'a, W> {
+        Counter { fields, tables: Box::new([[[W::default(); COMBINATIONS]; MAX_FIELDS]; 2]) }
+    }
+
+    /// The sums of all features. Those of a feature that has one code in all data stay empty.
+    pub(crate) fn all(&mut self, samples: &[Sample<W>]) -> Histograms<W> {
+        if samples.len() < MANY {
+            return self.count(samples.iter().map(|sample| (sample.number, sample.weight)));
+        }
+        let count = self.fields.fields().len();
+        let [even, odd] = &mut *self.tables;
+        even[..count].fill([W::default(); COMBINATIONS]);
+        odd[..count].fill([W::default(); COMBINATIONS]);
+        each_count!(count, add_by_turns, even, odd, samples);
+        for (cell, more) in even[..count].as_flattened_mut().iter_mut().zip(odd.as_flattened()) {
+            *cell = cell.plus(*more);
+        }
+        self.by_feature()
+    }
+
+    /// The same for rows that are made on the way.
     #[inline(always)]
-    fn of(sums: Sums) -> Cell {
-        Cell([sums.first, sums.second, sums.rows, 0.0])
+    pub(crate) fn count(&mut self, rows: impl Iterator<Item = (u64, W)>) -> Histograms<W> {
+        let count = self.fields.fields().len();
+        let [tables, _] = &mut *self.tables;
+        tables[..count].fill([W::default(); COMBINATIONS]);
+        each_count!(count, add, tables, rows);
+        self.by_feature()
     }
 
-    #[inline(always)]
-    fn add(&mut self, other: Cell) {
-        self.0[0] += other.0[0];
-        self.0[1] += other.0[1];
-        self.0[2] += other.0[2];
-        self.0[3] += other.0[3];
-    }
-
-    fn sums(self) -> Sums {
-        Sums { first: self.0[0], second: self.0[1], rows: self.0[2] }
+    fn by_feature(&mut self) -> Histograms<W> {
+        let mut histograms = [[W::default(); 4]; FEATURE_COUNT];
+        for (field, table) in self.fields.fields().iter().zip(&mut self.tables[0]) {
+            by_feature(field, table, &mut histograms);
+        }
+        histograms
     }
 }
 
-/// The sums of all features, in one pass over the rows.
-pub(crate) fn all(samples: &[Sample]) -> Histograms {
-    if samples.len() >= MANY { by_threes(samples) } else { one_by_one(samples) }
+#[inline(always)]
+fn add<W: Weight, const COUNT: usize>(tables: &mut [Table<W>], rows: impl Iterator<Item = (u64, W)>) {
+    let Some(tables) = tables.first_chunk_mut::<COUNT>() else { return };
+    for (number, weight) in rows {
+        add_row(tables, number, weight);
+    }
 }
 
-fn one_by_one(samples: &[Sample]) -> Histograms {
-    let mut cells = [[Cell::ZERO; 4]; FEATURE_COUNT];
-    for sample in samples {
-        let (mut bits, add) = (sample.vector.bits(), Cell::of(sample.sums));
-        for histogram in &mut cells {
-            histogram[(bits & 3) as usize].add(add);
-            bits >>= 2;
+fn add_by_turns<W: Weight, const COUNT: usize>(
+    even: &mut [Table<W>],
+    odd: &mut [Table<W>],
+    samples: &[Sample<W>],
+) {
+    let (Some(even), Some(odd)) = (even.first_chunk_mut::<COUNT>(), odd.first_chunk_mut::<COUNT>()) else {
+        return;
+    };
+    let (pairs, last) = samples.as_chunks::<2>();
+    for [first, second] in pairs {
+        add_row(even, first.number, first.weight);
+        add_row(odd, second.number, second.weight);
+    }
+    for sample in last {
+        add_row(even, sample.number, sample.weight);
+    }
+}
+
+#[inline(always)]
+fn add_row<W: Weight, const COUNT: usize>(tables: &mut [Table<W>; COUNT], number: u64, weight: W) {
+    for (place, table) in tables.iter_mut().enumerate() {
+        let cell = &mut table[(number >> (6 * place) & 63) as usize];
+        *cell = cell.plus(weight);
+    }
+}
+
+/// Adds a field's table up by feature: the sums of the most significant digit first, then the table without it.
+fn by_feature<W: Weight>(field: &Field, table: &mut Table<W>, histograms: &mut Histograms<W>) {
+    let mut rest = size(field);
+    for digit in field.iter().rev() {
+        rest /= digit.codes.len();
+        let histogram = &mut histograms[digit.feature.index()];
+        for (nth, code) in digit.codes.iter().enumerate() {
+            let part = &table[nth * rest..(nth + 1) * rest];
+            histogram[*code as usize] = part.iter().fold(W::default(), |sum, cell| sum.plus(*cell));
+        }
+        for nth in 1..digit.codes.len() {
+            let (kept, part) = table.split_at_mut(nth * rest);
+            for (cell, more) in kept[..rest].iter_mut().zip(&part[..rest]) {
+                *cell = cell.plus(*more);
+            }
         }
     }
-    cells.map(|histogram| histogram.map(Cell::sums))
 }
 
-/// Three features together have 64 combinations of codes: a row adds to ten tables instead of thirty, and the
-/// tables are summed up by feature in the end.
-fn by_threes(samples: &[Sample]) -> Histograms {
-    const TABLES: usize = FEATURE_COUNT / 3;
-    let mut tables = [[Cell::ZERO; 64]; TABLES];
-    for sample in samples {
-        let (mut bits, add) = (sample.vector.bits(), Cell::of(sample.sums));
-        for table in &mut tables {
-            table[(bits & 63) as usize].add(add);
-            bits >>= 6;
-        }
-    }
-    let mut cells = [[Cell::ZERO; 4]; FEATURE_COUNT];
-    for (table, features) in tables.iter().zip(cells.chunks_exact_mut(3)) {
-        for (codes, cell) in table.iter().enumerate().filter(|(_, cell)| cell.0[2] > 0.0) {
-            features[0][codes & 3].add(*cell);
-            features[1][codes >> 2 & 3].add(*cell);
-            features[2][codes >> 4].add(*cell);
-        }
-    }
-    cells.map(|histogram| histogram.map(Cell::sums))
-}
-
-/// What is left of a node's sums without those of one of its children. Numbers of rows are exact, so it is seen where
-/// nothing is left; other sums may keep a rounding error there.
-pub(crate) fn rest(parent: &Histograms, child: &Histograms) -> Histograms {
+/// What is left of a node's sums without those of one of its children.
+pub(crate) fn rest<W: Weight>(parent: &Histograms<W>, child: &Histograms<W>) -> Histograms<W> {
     let mut rest = *parent;
     for (sums, less) in rest.as_flattened_mut().iter_mut().zip(child.as_flattened()) {
-        sums.first -= less.first;
-        sums.second -= less.second;
-        sums.rows -= less.rows;
+        *sums = sums.less(*less);
     }
     rest
 }
 
-/// The sums of some features, in one pass over the rows for each five.
-pub(crate) fn of(samples: &[Sample], features: &[Feature]) -> Vec<Histogram> {
-    let (fives, others) = features.as_chunks::<5>();
-    let mut histograms = Vec::with_capacity(features.len());
-    for features in fives {
-        let shifts = features.map(|feature| 2 * feature.index() as u32);
-        let mut cells = [[Cell::ZERO; 4]; 5];
-        for sample in samples {
-            let (bits, add) = (sample.vector.bits(), Cell::of(sample.sums));
-            for (histogram, shift) in cells.iter_mut().zip(shifts) {
-                histogram[(bits >> shift & 3) as usize].add(add);
+/// The sums of some features of packed rows, in one pass over them. Only the first `features.len()` are meant.
+#[inline]
+pub(crate) fn of<const MOST: usize>(
+    samples: &[Sample<Counts>],
+    features: &[Feature],
+) -> [Histogram<Counts>; MOST] {
+    let mut histograms = [Histogram::default(); MOST];
+    match *features {
+        [] => {}
+        [a] => some(samples, [a], &mut histograms),
+        [a, b] => some(samples, [a, b], &mut histograms),
+        [a, b, c] => some(samples, [a, b, c], &mut histograms),
+        [a, b, c, d] => some(samples, [a, b, c, d], &mut histograms),
+        [a, b, c, d, e] => some(samples, [a, b, c, d, e], &mut histograms),
+        _ => {
+            for (feature, histogram) in features.iter().zip(&mut histograms) {
+                some(samples, [*feature], std::slice::from_mut(histogram));
             }
         }
-        histograms.extend(cells.map(|histogram| histogram.map(Cell::sums)));
     }
-    histograms.extend(others.iter().map(|feature| one(samples, *feature)));
     histograms
 }
 
-/// The sums of one feature.
-pub(crate) fn one(samples: &[Sample], feature: Feature) -> Histogram {
-    let mut histogram = Histogram::default();
-    for sample in samples {
-        let sums = &mut histogram[sample.vector.code(feature) as usize];
-        *sums = *sums + sample.sums;
+#[inline(always)]
+fn some<const COUNT: usize>(
+    samples: &[Sample<Counts>],
+    features: [Feature; COUNT],
+    out: &mut [Histogram<Counts>],
+) {
+    let shifts = features.map(|feature| 2 * feature.index() as u32);
+    // Rows by turns: adding to a cell waits for what was added to it last.
+    let mut turns = [[Histogram::<Counts>::default(); COUNT]; 2];
+    let add = |histograms: &mut [Histogram<Counts>; COUNT], sample: &Sample<Counts>| {
+        for (histogram, shift) in histograms.iter_mut().zip(shifts) {
+            let cell = &mut histogram[(sample.number >> shift & 3) as usize];
+            *cell = cell.plus(sample.weight);
+        }
+    };
+    let (pairs, last) = samples.as_chunks::<2>();
+    let [even, odd] = &mut turns;
+    for [first, second] in pairs {
+        add(even, first);
+        add(odd, second);
     }
-    histogram
+    last.iter().for_each(|sample| add(even, sample));
+    for (out, (even, odd)) in out.iter_mut().zip(even.iter().zip(odd)) {
+        *out = std::array::from_fn(|code| even[code].plus(odd[code]));
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use lurelight_schema::FeatureVector;
+    use lurelight_schema::{FeatureVector, Label, Record};
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Dataset;
 
     proptest! {
-        /// Whole numbers, which add up exactly in any order.
         #[test]
-        fn every_way_of_counting_counts_the_same(rows in prop::collection::vec((0..1u64 << 60, 1..9u32), 1..200)) {
-            let sample = |&(bits, rows): &(u64, u32)| Sample {
-                vector: FeatureVector::from_bits(bits).unwrap(),
-                sums: Sums { first: -f64::from(rows % 3), second: f64::from(rows * 7), rows: f64::from(rows) },
+        fn every_way_of_counting_counts_the_same(
+            rows in prop::collection::vec((0..1u64 << 60, any::<u64>(), 0..9u32, 0..9u32), 1..400), features in 0..31usize,
+        ) {
+            let vector = |(a, b, ..): &(u64, u64, u32, u32)| FeatureVector::from_bits(a & b).unwrap();
+            let records: Vec<_> = rows.iter().map(|row| Record { vector: vector(row), label: Label::Phishing }).collect();
+            let fields = Fields::new(&Dataset::new(&records));
+            let sample = |told: &dyn Fn(FeatureVector) -> u64| -> Vec<Sample<Counts>> {
+                let of = |row: &(_, _, u32, u32)| Sample { number: told(vector(row)), weight: Counts::new(row.2, row.3) };
+                rows.iter().map(of).collect()
             };
-            let samples: Vec<Sample> = rows.iter().map(sample).collect();
-            let expected: Vec<Histogram> = Feature::ALL.into_iter().map(|feature| one(&samples, feature)).collect();
-            prop_assert_eq!(&by_threes(&samples)[..], &expected[..]);
-            prop_assert_eq!(&one_by_one(&samples)[..], &expected[..]);
-            for count in [1, 5, 13, 30] {
-                prop_assert_eq!(&of(&samples, &Feature::ALL[..count])[..], &expected[..count]);
+            let (packed, told) = (sample(&|vector| vector.bits()), sample(&|vector| fields.number(vector)));
+            let mut expected = [[Counts::default(); 4]; FEATURE_COUNT];
+            for (row, sample) in rows.iter().zip(&packed) {
+                for (histogram, code) in expected.iter_mut().zip(vector(row).codes()) {
+                    histogram[code as usize] = histogram[code as usize].plus(sample.weight);
+                }
             }
-            let (child, sibling) = samples.split_at(samples.len() / 2);
-            prop_assert_eq!(rest(&all(&samples), &all(child)), all(sibling));
+            let drawn = of::<FEATURE_COUNT>(&packed, &Feature::ALL[..features]);
+            prop_assert_eq!(&drawn[..features], &expected[..features]);
+            let mut counter = Counter::new(&fields);
+            let all = counter.all(&told);
+            for digit in fields.fields().iter().flatten() {
+                prop_assert_eq!(all[digit.feature.index()], expected[digit.feature.index()]);
+            }
+            let (child, sibling) = told.split_at(told.len() / 2);
+            prop_assert_eq!(rest(&all, &counter.all(child)), counter.all(sibling));
         }
     }
 }

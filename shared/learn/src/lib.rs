@@ -21,14 +21,21 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod best_split;
 mod conclude;
 mod contend;
 mod dataset;
 mod estimator;
+mod fields;
 mod grow;
+mod grow_drawn;
 mod histogram;
+mod limits;
+mod logistic;
+mod newton;
 mod param;
 mod random;
+mod subsample;
 mod walk;
 
 pub mod calibrate;
@@ -57,8 +64,8 @@ pub use calibrate::ThresholdRule;
 pub use dataset::{Dataset, DistinctRow};
 pub use decision_tree::{Criterion, DecisionTreeParams, ValidDecisionTreeParams};
 pub use estimator::{Estimator, FitError, grid};
-pub use gradient_boosting::{GradientBoostingParams, ValidGradientBoostingParams};
-pub use grow::Limits;
+pub use gradient_boosting::{EarlyStopping, GradientBoostingParams, ValidGradientBoostingParams};
+pub use limits::{Limits, Splits};
 pub use linfa_trees::{LinfaTreesParams, ValidLinfaTreesParams};
 pub use logistic_regression::{LogisticRegressionParams, ValidLogisticRegressionParams};
 pub use nearest_neighbours::{NearestNeighboursParams, ValidNearestNeighboursParams};

@@ -60,6 +60,23 @@ impl ValidLinfaTreesParams {
     /// # Errors
     ///
     /// [`FitError::NoRows`], and [`FitError::Linfa`] where linfa fails.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lurelight_learn::{Dataset, LinfaTreesParams};
+    /// use lurelight_schema::{Code, FEATURE_COUNT, Feature, FeatureVector, Label, Record};
+    ///
+    /// let zero = FeatureVector::new(&[Code::Zero; FEATURE_COUNT]);
+    /// let at = |code| zero.with(Feature::ALL[7], code);
+    /// let records = [
+    ///     [Record { vector: at(Code::Minus), label: Label::Phishing }; 5],
+    ///     [Record { vector: at(Code::Plus), label: Label::Legitimate }; 5],
+    /// ];
+    /// let tree = LinfaTreesParams::default().check()?.fit(&Dataset::new(records.as_flattened()), 42)?;
+    /// assert_eq!(tree.probability(at(Code::Minus)), 1.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn fit(&self, data: &Dataset, seed: u64) -> Result<Classifier, FitError> {
         if data.is_empty() {
             return Err(FitError::NoRows);

@@ -68,6 +68,22 @@ impl ValidLogisticRegressionParams {
     /// # Errors
     ///
     /// [`FitError::NoRows`] and [`FitError::OneClass`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lurelight_learn::{Dataset, LogisticRegressionParams};
+    /// use lurelight_schema::{Code, FEATURE_COUNT, FeatureVector, Label, Record};
+    ///
+    /// let all = |code| FeatureVector::new(&[code; FEATURE_COUNT]);
+    /// let data = Dataset::new(&[
+    ///     Record { vector: all(Code::Minus), label: Label::Phishing },
+    ///     Record { vector: all(Code::Plus), label: Label::Legitimate },
+    /// ]);
+    /// let linear = LogisticRegressionParams::default().check()?.fit(&data)?;
+    /// assert!(linear.probability(all(Code::Minus)) > 0.5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn fit(&self, data: &Dataset) -> Result<Classifier, FitError> {
         let (phishing, rows) = (data.count(Label::Phishing), data.row_count());
         if rows == 0 {

@@ -1,4 +1,4 @@
-//! Fitting k nearest neighbours: keeping the rows.
+//! Fitting k nearest neighbours (Cover and Hart, "Nearest neighbor pattern classification", 1967): keeping the rows.
 
 use lurelight_model::{Classifier, NearestNeighbours, NeighbourWeights};
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,22 @@ impl ValidNearestNeighboursParams {
     /// # Errors
     ///
     /// [`FitError::NoRows`]; what is wrong with rows that have holes is said when a model is made of them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lurelight_learn::{Dataset, NearestNeighboursParams};
+    /// use lurelight_schema::{Code, FEATURE_COUNT, FeatureVector, Label, Record};
+    ///
+    /// let all = |code| FeatureVector::new(&[code; FEATURE_COUNT]);
+    /// let data = Dataset::new(&[
+    ///     Record { vector: all(Code::Minus), label: Label::Phishing },
+    ///     Record { vector: all(Code::Plus), label: Label::Legitimate },
+    /// ]);
+    /// let params = NearestNeighboursParams { n_neighbors: 1, ..Default::default() };
+    /// assert_eq!(params.check()?.fit(&data, 42)?.probability(all(Code::Minus)), 1.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn fit(&self, data: &Dataset, seed: u64) -> Result<Classifier, FitError> {
         if data.is_empty() {
             return Err(FitError::NoRows);

@@ -13,9 +13,9 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::impute::{NEIGHBOURS, fit_nearest_neighbours};
-use crate::metrics::Ranking;
+use crate::metrics::{Ranking, Scored};
 use crate::random::{shuffle, stream};
-use crate::search::{ladders, score, staged};
+use crate::search::{ladders, staged};
 use crate::split::random_70_30_places;
 use crate::{
     AdaBoostParams, Criterion, Dataset, DecisionTreeParams, Estimator, FitError, GradientBoostingParams,
@@ -95,7 +95,11 @@ pub fn run(
         begun(family);
         let (best, cross_validated_accuracy) = folds.search(&grid, seed)?;
         let member = grid[best].fit(&train, seed)?;
-        let ranked = |data| Ranking::new(&score(data, |vector| member.probability(vector)));
+        let ranked = |data: &Dataset| {
+            let vectors: Vec<_> = data.rows().iter().map(|row| row.vector).collect();
+            let scored = data.rows().iter().zip(member.probabilities(&vectors));
+            Ranking::new(&scored.map(|(row, probability)| Scored::new(row, probability)).collect::<Vec<_>>())
+        };
         let ranking = ranked(&tested);
         families.push(TestedFamily {
             family,
@@ -188,7 +192,7 @@ fn grids(boosting: Boosting) -> Vec<Vec<Estimator>> {
 
 /// Trees of depth 3 down to single rows.
 fn boosted(boosting: Boosting) -> Vec<Estimator> {
-    let limits = Limits { max_depth: Some(3), min_samples_leaf: 1.0, max_features: None, min_gain: 0.0 };
+    let limits = Limits { max_depth: Some(3), ..Limits::FREE };
     let default = GradientBoostingParams { limits, ..Default::default() };
     let mut grid = Vec::new();
     if boosting == Boosting::Defaults {

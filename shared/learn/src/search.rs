@@ -238,10 +238,7 @@ fn staged_sums(
     let (mut left, mut added) = (trees.iter(), 0);
     for &count in counts {
         for nodes in left.by_ref().take(count.saturating_sub(added)) {
-            let walk = Walk::new(&nodes);
-            for (sum, row) in sums.iter_mut().zip(data.rows()) {
-                *sum += walk.value(row.vector.bits());
-            }
+            Walk::new(&nodes).add(data.rows(), &mut sums);
             added += 1;
         }
         stages.push(sums.iter().map(|sum| probability(*sum, added)).collect());

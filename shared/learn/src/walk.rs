@@ -2,84 +2,107 @@
 
 use lurelight_model::TreeNode;
 
+use crate::DistinctRow;
+
 /// How deep a tree may be for all rows to take as many steps: a guess that goes wrong costs more than some steps that
 /// lead nowhere.
 const SHALLOW: usize = 8;
 
+/// How many rows go side by side: a step waits for the one before it, but not for another row's.
+const ABREAST: usize = 8;
+
 /// A tree whose leaves lead to themselves.
 pub(crate) struct Walk {
-    steps: Vec<Step>,
+    /// In bits 0 to 5 how far the code of the feature asked stands from the row's first bit, in bits 8 to 11 the codes
+    /// that go right, from bit 32 on the place of the left child; the right one is next to it.
+    steps: Vec<u64>,
+    values: Vec<f64>,
     depth: usize,
-}
-
-#[derive(Clone, Copy)]
-struct Step {
-    shift: u32,
-    /// The codes that go left, a bit each.
-    left: u32,
-    /// Where codes that go right and codes that go left are led to.
-    next: [u32; 2],
-    value: f64,
 }
 
 impl Walk {
     /// The tree that these nodes are in preorder.
     pub(crate) fn new(nodes: &[TreeNode]) -> Walk {
-        let mut steps = Vec::with_capacity(nodes.len());
-        let mut depth = 0;
-        // The splits whose left subtree is being read (false) or whose right one is (true).
+        let mut walk = Walk {
+            steps: Vec::with_capacity(nodes.len()),
+            values: Vec::with_capacity(nodes.len()),
+            depth: 0,
+        };
+        walk.steps.push(0);
+        walk.values.push(0.0);
+        // The splits whose left subtree is being read (false) or whose right one is (true), by their place in the walk.
         let mut open: Vec<(usize, bool)> = Vec::new();
-        for (at, node) in nodes.iter().enumerate() {
-            let here = at as u32;
+        for node in nodes {
+            let here =
+                open.last().map_or(0, |(split, in_right)| walk.left_child(*split) + usize::from(*in_right));
             match node {
                 TreeNode::Split(split) => {
-                    let shift = 2 * split.feature.index() as u32;
-                    steps.push(Step {
-                        shift,
-                        left: split.left.bits().into(),
-                        next: [here, here + 1],
-                        value: 0.0,
-                    });
-                    open.push((at, false));
-                    depth = depth.max(open.len());
+                    let right = u64::from(!split.left.bits() & 15);
+                    let child = walk.steps.len();
+                    walk.steps[here] = (2 * split.feature.index() as u64) | right << 8 | (child as u64) << 32;
+                    walk.steps.extend([0; 2]);
+                    walk.values.extend([0.0; 2]);
+                    open.push((here, false));
+                    walk.depth = walk.depth.max(open.len());
                 }
                 TreeNode::Leaf(leaf) => {
-                    steps.push(Step { shift: 0, left: 0, next: [here; 2], value: leaf.value });
+                    (walk.steps[here], walk.values[here]) = ((here as u64) << 32, leaf.value);
                     while let Some((_, true)) = open.last() {
                         open.pop();
                     }
-                    if let Some((split, in_right)) = open.last_mut() {
+                    if let Some((_, in_right)) = open.last_mut() {
                         *in_right = true;
-                        steps[*split].next[0] = here + 1;
                     }
                 }
             }
         }
-        Walk { steps, depth }
+        walk
     }
 
-    /// The value of the leaf that a packed row reaches.
-    #[inline]
-    pub(crate) fn value(&self, bits: u64) -> f64 {
-        let mut at = 0;
-        let next = |at: usize| {
-            let step = &self.steps[at];
-            step.next[(step.left >> (bits >> step.shift & 3) & 1) as usize] as usize
-        };
+    fn left_child(&self, at: usize) -> usize {
+        (self.steps[at] >> 32) as usize
+    }
+
+    #[inline(always)]
+    fn next(&self, at: usize, bits: u64) -> usize {
+        let step = self.steps[at];
+        let code = bits >> (step & 63) & 3;
+        (step >> 32) as usize + (step >> (8 + code) & 1) as usize
+    }
+
+    /// Adds to each sum the value of the leaf that its row reaches.
+    pub(crate) fn add(&self, rows: &[DistinctRow], sums: &mut [f64]) {
+        let (many, few) = rows.as_chunks::<ABREAST>();
+        let (many_sums, few_sums) = sums.as_chunks_mut::<ABREAST>();
+        for (rows, sums) in many.iter().zip(many_sums) {
+            self.add_abreast(rows.map(|row| row.vector.bits()), sums);
+        }
+        for (row, sum) in few.iter().zip(few_sums) {
+            self.add_abreast([row.vector.bits()], std::array::from_mut(sum));
+        }
+    }
+
+    #[inline(always)]
+    fn add_abreast<const COUNT: usize>(&self, rows: [u64; COUNT], sums: &mut [f64; COUNT]) {
+        let mut at = [0; COUNT];
         if self.depth <= SHALLOW {
             for _ in 0..self.depth {
-                at = next(at);
+                at = std::array::from_fn(|row| self.next(at[row], rows[row]));
             }
         } else {
             loop {
-                let to = next(at);
-                if to == at {
+                let next: [usize; COUNT] = std::array::from_fn(|row| self.next(at[row], rows[row]));
+                // Without a comparison of memory, which is a call.
+                let moved = (0..COUNT).fold(0, |moved, row| moved | (at[row] ^ next[row]));
+                at = next;
+                if moved == 0 {
                     break;
                 }
-                at = to;
             }
         }
-        self.steps[at].value
+        for (sum, at) in sums.iter_mut().zip(at) {
+            *sum += self.values[at];
+        }
     }
 }
 
@@ -104,8 +127,11 @@ mod tests {
             let nodes = trees.iter().next().unwrap();
             let walk = Walk::new(&nodes);
             let trees = Trees::new(&[nodes]).unwrap();
-            for record in &records {
-                assert_eq!(walk.value(record.vector.bits()), trees.sum(record.vector));
+            let all = Dataset::new(&records);
+            let mut sums = vec![0.0; all.len()];
+            walk.add(all.rows(), &mut sums);
+            for (row, sum) in all.rows().iter().zip(sums) {
+                assert_eq!(sum, trees.sum(row.vector));
             }
         }
     }

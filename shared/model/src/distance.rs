@@ -34,9 +34,116 @@ pub(crate) struct Met {
     pub(crate) features: u32,
 }
 
-/// Goes through `rows` in their order and tells `meet` of each the squared distance to `row` over the features
-/// that both have.
-pub(crate) fn for_each(row: FeatureVector, rows: &[u64], meet: impl FnMut(Met)) {
+/// A mean squared difference, over the features that two rows share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bound {
+    pub(crate) squared: u32,
+    pub(crate) features: u32,
+}
+
+impl Bound {
+    /// Above that of any two rows that share a feature.
+    pub(crate) const NONE: Bound = Bound { squared: 1, features: 0 };
+
+    /// Whether this is less than another, in whole numbers.
+    #[inline(always)]
+    pub(crate) const fn is_below(self, other: Bound) -> bool {
+        self.squared as u64 * (other.features as u64) < other.squared as u64 * (self.features as u64)
+    }
+}
+
+impl Met {
+    pub(crate) const fn bound(self) -> Bound {
+        Bound { squared: self.squared, features: self.features }
+    }
+}
+
+/// Rows to be looked through, each beside the features that it has.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Rows(Vec<[u64; 2]>);
+
+impl Rows {
+    pub(crate) fn new(rows: impl Iterator<Item = FeatureVector>) -> Rows {
+        Rows(rows.map(|row| [row.bits(), present(row.bits())]).collect())
+    }
+
+    /// The packed row at a place.
+    pub(crate) fn bits(&self, place: usize) -> u64 {
+        self.0[place][0]
+    }
+
+    /// All packed rows.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u64> + '_ {
+        self.0.iter().map(|[bits, _]| *bits)
+    }
+
+    /// Goes through the rows in their order and tells `meet` of those that are nearer to `row` than a bound, which is
+    /// what it answered last; at first there is none.
+    pub(crate) fn for_each_nearer(&self, row: FeatureVector, meet: impl FnMut(Met) -> Bound) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if std::arch::is_x86_feature_detected!("avx512vpopcntdq")
+                && std::arch::is_x86_feature_detected!("avx512f")
+            {
+                #[expect(unsafe_code, reason = "the processor was asked for both one line above")]
+                // SAFETY: `nearer_with_avx512` needs nothing but these instructions.
+                return unsafe { nearer_with_avx512(row, &self.0, meet) };
+            }
+            if std::arch::is_x86_feature_detected!("popcnt") {
+                #[expect(unsafe_code, reason = "the processor was asked for popcnt one line above")]
+                // SAFETY: `nearer_with_popcnt` needs nothing but that instruction.
+                return unsafe { nearer_with_popcnt(row, &self.0, meet) };
+            }
+        }
+        walk_nearer(row, &self.0, meet);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vpopcntdq,popcnt")]
+fn nearer_with_avx512(row: FeatureVector, rows: &[[u64; 2]], meet: impl FnMut(Met) -> Bound) {
+    walk_nearer(row, rows, meet);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "popcnt")]
+fn nearer_with_popcnt(row: FeatureVector, rows: &[[u64; 2]], meet: impl FnMut(Met) -> Bound) {
+    walk_nearer(row, rows, meet);
+}
+
+/// How many rows are held against the bound at once: few of them are nearer, and a compiler that may does several in one
+/// instruction.
+const AT_ONCE: usize = 32;
+
+#[inline(always)]
+fn walk_nearer(row: FeatureVector, rows: &[[u64; 2]], mut meet: impl FnMut(Met) -> Bound) {
+    let (bits, row_present) = (row.bits(), present(row.bits()));
+    let distance = |[other, other_present]: [u64; 2]| {
+        let shared = row_present & other_present;
+        Bound { squared: squared_within(bits, other, shared), features: shared.count_ones() }
+    };
+    let mut bound = Bound::NONE;
+    let mut look = |place: usize, rows: &[[u64; 2]], bound: &mut Bound| {
+        for (i, other) in rows.iter().enumerate() {
+            let Bound { squared, features } = distance(*other);
+            if (Bound { squared, features }).is_below(*bound) {
+                *bound = meet(Met { place: place + i, squared, features });
+            }
+        }
+    };
+    let (many, few) = rows.as_chunks::<AT_ONCE>();
+    for (i, rows) in many.iter().enumerate() {
+        let nearer = rows.iter().fold(false, |any, other| any | distance(*other).is_below(bound));
+        if nearer {
+            look(i * AT_ONCE, rows, &mut bound);
+        }
+    }
+    look(many.len() * AT_ONCE, few, &mut bound);
+}
+
+/// Goes through `rows` in their order and tells `meet` of each its place and the squared distance to `row`; none of
+/// them has holes.
+pub(crate) fn for_each(row: FeatureVector, rows: &[u64], meet: impl FnMut(usize, u32)) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("popcnt") {
         #[expect(unsafe_code, reason = "the processor was asked for popcnt one line above")]
@@ -48,22 +155,20 @@ pub(crate) fn for_each(row: FeatureVector, rows: &[u64], meet: impl FnMut(Met)) 
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "popcnt")]
-fn with_popcnt(row: FeatureVector, rows: &[u64], meet: impl FnMut(Met)) {
+fn with_popcnt(row: FeatureVector, rows: &[u64], meet: impl FnMut(usize, u32)) {
     walk(row, rows, meet);
 }
 
 #[inline(always)]
-fn walk(row: FeatureVector, rows: &[u64], mut meet: impl FnMut(Met)) {
-    let row_present = present(row.bits());
+fn walk(row: FeatureVector, rows: &[u64], mut meet: impl FnMut(usize, u32)) {
     for (place, &other) in rows.iter().enumerate() {
-        let shared = row_present & present(other);
-        let squared = squared_within(row.bits(), other, shared);
-        meet(Met { place, squared, features: shared.count_ones() });
+        meet(place, squared_within(row.bits(), other, LOW));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use lurelight_schema::Code;
     use proptest::prelude::*;
 
     use super::*;
@@ -79,9 +184,54 @@ mod tests {
                 .filter_map(|(a, b)| Some((i32::from(a.value()?), i32::from(b.value()?))))
                 .collect();
             let squared: i32 = pairs.iter().map(|(a, b)| (a - b) * (a - b)).sum();
-            let expected = Met { place: 0, squared: squared as u32, features: pairs.len() as u32 };
-            for_each(vector(a), &[b], |met| assert_eq!(met, expected));
-            walk(vector(a), &[b], |met| assert_eq!(met, expected));
+            let (squared, features) = (squared as u32, pairs.len() as u32);
+            let rows = Rows::new([vector(b)].into_iter());
+            let expected = (features > 0).then_some(Met { place: 0, squared, features });
+            let mut met = None;
+            rows.for_each_nearer(vector(a), |nearer| {
+                met = Some(nearer);
+                nearer.bound()
+            });
+            prop_assert_eq!(met, expected);
+            let full = |bits: u64| bits & !(bits >> 1 & LOW);
+            let squared = |a: u64, b: u64| {
+                let pairs = vector(a).codes().into_iter().zip(vector(b).codes());
+                let gap = |(a, b): (Code, Code)| (a.value().unwrap() - b.value().unwrap()).pow(2) as u32;
+                pairs.map(gap).sum::<u32>()
+            };
+            let (a, b) = (full(a), full(b));
+            for_each(vector(a), &[b], |_, met| assert_eq!(met, squared(a, b)));
+            walk(vector(a), &[b], |_, met| assert_eq!(met, squared(a, b)));
+        }
+
+        /// On any processor, and wherever a row stands among the others.
+        #[test]
+        fn whatever_is_nearer_than_the_bound_is_met(
+            row in 0..1u64 << 60, rows in prop::collection::vec(0..1u64 << 60, 1..150), keep in 1..5usize,
+        ) {
+            let vector = |bits| FeatureVector::from_bits(bits).unwrap();
+            let rows = Rows::new(rows.into_iter().map(vector));
+            let mut expected: Vec<Met> = Vec::new();
+            type Meet<'a> = &'a mut dyn FnMut(Met) -> Bound;
+            let met = |walk: &dyn Fn(Meet<'_>)| {
+                let mut met: Vec<Met> = Vec::new();
+                walk(&mut |nearer| {
+                    met.push(nearer);
+                    met.iter().rev().nth(keep - 1).map_or(Bound::NONE, |met| met.bound())
+                });
+                met
+            };
+            let mut bound = Bound::NONE;
+            for (place, [other, has]) in rows.0.iter().enumerate() {
+                let shared = present(row) & has;
+                let (squared, features) = (squared_within(row, *other, shared), shared.count_ones());
+                if squared * bound.features < bound.squared * features {
+                    expected.push(Met { place, squared, features });
+                    bound = expected.iter().rev().nth(keep - 1).map_or(Bound::NONE, |met| met.bound());
+                }
+            }
+            prop_assert_eq!(&met(&|meet| rows.for_each_nearer(vector(row), meet)), &expected);
+            prop_assert_eq!(&met(&|meet| walk_nearer(vector(row), &rows.0, meet)), &expected);
         }
     }
 }

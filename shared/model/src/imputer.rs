@@ -3,7 +3,7 @@
 use lurelight_schema::{Code, CodeSet, FEATURE_COUNT, Feature, FeatureVector};
 use serde::{Deserialize, Serialize};
 
-use crate::distance;
+use crate::distance::{self, Bound};
 
 /// The most neighbours that an [`Imputer::NearestNeighbours`] may average.
 pub const MAX_IMPUTER_NEIGHBOURS: usize = 16;
@@ -28,7 +28,7 @@ pub enum Imputer {
 #[serde(try_from = "Written", into = "Written")]
 pub struct Donors {
     k: usize,
-    rows: Vec<u64>,
+    rows: distance::Rows,
     counts: Vec<u32>,
     /// What is filled in where no row has both the feature and anything in common: the mean of all rows.
     means: [f64; FEATURE_COUNT],
@@ -112,7 +112,7 @@ impl Donors {
         });
         Ok(Donors {
             k,
-            rows: rows.iter().map(|(vector, _)| vector.bits()).collect(),
+            rows: distance::Rows::new(rows.iter().map(|(vector, _)| *vector)),
             counts: rows.iter().map(|(_, count)| *count).collect(),
             means,
             codes,
@@ -126,12 +126,9 @@ impl Donors {
             Feature::ALL.into_iter().filter(|feature| vector.code(*feature) == Code::Missing).collect();
         let mut nearest: Vec<Nearest> = holes.iter().map(|_| Nearest::default()).collect();
         let asked = holes.iter().fold(0, |asked, feature| asked | 1 << (2 * feature.index()));
-        distance::for_each(vector, &self.rows, |met| {
-            let row = self.rows[met.place];
+        self.rows.for_each_nearer(vector, |met| {
+            let row = self.rows.bits(met.place);
             let mut fillable = asked & distance::present(row);
-            if met.features == 0 || fillable == 0 {
-                return;
-            }
             while fillable != 0 {
                 let shift = fillable.trailing_zeros();
                 let hole = (asked & ((1 << shift) - 1)).count_ones() as usize;
@@ -141,6 +138,9 @@ impl Donors {
                 }
                 fillable &= fillable - 1;
             }
+            // A row matters if it is nearer than the last one of any hole.
+            let farther = |a: Bound, b: Bound| if a.is_below(b) { b } else { a };
+            nearest.iter().map(|nearest| nearest.bound(self.k)).reduce(farther).unwrap_or(Bound::NONE)
         });
         let mut means = [None; FEATURE_COUNT];
         for (feature, nearest) in holes.into_iter().zip(nearest) {
@@ -172,9 +172,13 @@ struct Nearest {
 }
 
 impl Nearest {
-    /// Whether a row that comes after all others so far is among the `k` nearest.
+    /// What a row that comes after all others so far must stay below to be among the `k` nearest.
+    fn bound(&self, k: usize) -> Bound {
+        self.met[k - 1].map_or(Bound::NONE, |(last, _)| last.bound())
+    }
+
     fn admits(&self, k: usize, met: distance::Met) -> bool {
-        self.len < k || self.met[k - 1].is_some_and(|(last, _)| nearer(met, last))
+        met.bound().is_below(self.bound(k))
     }
 
     fn insert(&mut self, k: usize, met: distance::Met, value: i8, count: u32) {
@@ -183,7 +187,7 @@ impl Nearest {
                 return;
             }
             let mut at = self.len.min(k - 1);
-            while at > 0 && self.met[at - 1].is_some_and(|(before, _)| nearer(met, before)) {
+            while at > 0 && self.met[at - 1].is_some_and(|(before, _)| met.bound().is_below(before.bound())) {
                 self.met[at] = self.met[at - 1];
                 at -= 1;
             }
@@ -196,11 +200,6 @@ impl Nearest {
         let sum: i32 = self.met.iter().flatten().map(|(_, value)| i32::from(*value)).sum();
         (self.len > 0).then(|| f64::from(sum) / self.len as f64)
     }
-}
-
-/// Whether the mean squared difference of `a` is less than that of `b`, in whole numbers.
-fn nearer(a: distance::Met, b: distance::Met) -> bool {
-    a.squared * b.features < b.squared * a.features
 }
 
 impl TryFrom<Written> for Donors {
@@ -220,7 +219,7 @@ impl TryFrom<Written> for Donors {
 
 impl From<Donors> for Written {
     fn from(donors: Donors) -> Written {
-        Written { k: donors.k as u32, rows: donors.rows, counts: donors.counts }
+        Written { k: donors.k as u32, rows: donors.rows.iter().collect(), counts: donors.counts }
     }
 }
 

@@ -51,7 +51,7 @@ pub use linear::LogisticRegression;
 pub use memo::Memo;
 pub use model::{InvalidModel, MAX_MEMBERS, Member, Model, ModelParts, PROBABILITY_FLOOR, vote};
 pub use nearest_neighbours::{MAX_NEIGHBOUR_ROWS, NearestNeighbours, NeighbourWeights};
-pub use trees::{InvalidTrees, Leaf, MAX_DEPTH, MAX_NODES, Node, Split, TreeNode, Trees};
+pub use trees::{InvalidTrees, Leaf, MAX_DEPTH, MAX_NODES, Split, TreeNode, Trees};
 
 /// The logistic function, 1 / (1 + e^−x), the same to the bit on every x86-64 processor.
 #[must_use]

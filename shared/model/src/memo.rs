@@ -1,5 +1,7 @@
 //! Scores that were computed before.
 
+use std::collections::HashMap;
+
 use lurelight_schema::FeatureVector;
 
 /// A bounded memory of probabilities: each row has one place, and a newer row takes it from an older
@@ -27,14 +29,47 @@ impl Memo {
         vector: FeatureVector,
         compute: impl FnOnce(FeatureVector) -> f64,
     ) -> f64 {
-        // Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4).
-        let place = (vector.bits().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift) as usize;
+        let place = self.place(vector);
         let (row, probability) = &mut self.places[place];
         if *row != vector.bits() {
             *probability = compute(vector);
             *row = vector.bits();
         }
         *probability
+    }
+}
+
+impl Memo {
+    /// The probabilities of rows, computed together where the memo does not have them; equal rows are computed once.
+    pub fn get_or_compute_all(
+        &mut self,
+        vectors: &[FeatureVector],
+        compute: impl FnOnce(&[FeatureVector]) -> Vec<f64>,
+    ) -> Vec<f64> {
+        let mut unknown: Vec<FeatureVector> = Vec::new();
+        let mut numbers: HashMap<FeatureVector, usize> = HashMap::new();
+        let known = |vector: &FeatureVector| {
+            let (row, probability) = self.places[self.place(*vector)];
+            if row == vector.bits() {
+                return Ok(probability);
+            }
+            Err(*numbers.entry(*vector).or_insert_with(|| {
+                unknown.push(*vector);
+                unknown.len() - 1
+            }))
+        };
+        let answers: Vec<Result<f64, usize>> = vectors.iter().map(known).collect();
+        let computed = compute(&unknown);
+        for (vector, probability) in unknown.iter().zip(&computed) {
+            let place = self.place(*vector);
+            self.places[place] = (vector.bits(), *probability);
+        }
+        answers.into_iter().map(|answer| answer.unwrap_or_else(|number| computed[number])).collect()
+    }
+
+    fn place(&self, vector: FeatureVector) -> usize {
+        // Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4).
+        (vector.bits().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift) as usize
     }
 }
 
@@ -57,5 +92,22 @@ mod tests {
             assert_eq!(memo.get_or_compute(row, |v| v.bits() as f64), row.bits() as f64);
             assert_eq!(memo.get_or_compute(row, |_| unreachable!("it was just computed")), row.bits() as f64);
         }
+    }
+
+    #[test]
+    fn rows_together_are_answered_as_one_by_one() {
+        let mut memo = Memo::new(2);
+        for round in 0..50_u64 {
+            let rows: Vec<_> = (0..20)
+                .map(|i| FeatureVector::from_bits((round * 7 + i * i * 31) % 23 * (1 + i % 3)).unwrap())
+                .collect();
+            let computed = |rows: &[FeatureVector]| rows.iter().map(|row| row.bits() as f64).collect();
+            let expected: Vec<f64> = computed(&rows);
+            assert_eq!(memo.get_or_compute_all(&rows, computed), expected);
+            for row in rows {
+                assert_eq!(memo.get_or_compute(row, |row| row.bits() as f64), row.bits() as f64);
+            }
+        }
+        assert_eq!(memo.get_or_compute_all(&[], |rows| vec![0.0; rows.len()]), Vec::<f64>::new());
     }
 }

@@ -89,9 +89,24 @@ impl Model {
     /// The calibrated probability that the site is phishing, from [`PROBABILITY_FLOOR`] to one minus it.
     #[must_use]
     pub fn probability(&self, vector: FeatureVector) -> f64 {
+        self.reported(self.raw_score(vector))
+    }
+
+    /// The probability that is reported of a raw score.
+    fn reported(&self, score: f64) -> f64 {
         let clip = |p: f64| p.clamp(PROBABILITY_FLOOR, 1.0 - PROBABILITY_FLOOR);
-        let probability = self.score_unit().probability(self.raw_score(vector));
-        clip(self.0.calibration.apply(clip(probability)))
+        clip(self.0.calibration.apply(clip(self.score_unit().probability(score))))
+    }
+
+    /// [`Model::probability`] of each row, to the bit, and quicker for many rows.
+    #[must_use]
+    pub fn probabilities(&self, vectors: &[FeatureVector]) -> Vec<f64> {
+        let [member] = &self.0.members[..] else {
+            return vectors.iter().map(|vector| self.probability(*vector)).collect();
+        };
+        let mut scores = member.raw_scores(vectors);
+        scores.iter_mut().for_each(|score| *score = self.reported(*score));
+        scores
     }
 
     /// The score of a row in the model's own unit: the classifier's, or of a vote the mean of its members'
@@ -186,6 +201,25 @@ impl Member {
         self.classifier.probability(self.filled(vector))
     }
 
+    /// [`Member::probability`] of each row, to the bit, and quicker for many rows.
+    #[must_use]
+    pub fn probabilities(&self, vectors: &[FeatureVector]) -> Vec<f64> {
+        let unit = self.classifier.unit();
+        let mut scores = self.raw_scores(vectors);
+        scores.iter_mut().for_each(|score| *score = unit.probability(*score));
+        scores
+    }
+
+    fn raw_scores(&self, vectors: &[FeatureVector]) -> Vec<f64> {
+        match &self.imputer {
+            None => self.classifier.raw_scores(vectors),
+            Some(imputer) => {
+                let filled: Vec<_> = vectors.iter().map(|vector| imputer.fill(*vector)).collect();
+                self.classifier.raw_scores(&filled)
+            }
+        }
+    }
+
     /// The row as the classifier sees it.
     #[must_use]
     pub fn filled(&self, vector: FeatureVector) -> FeatureVector {
@@ -242,8 +276,10 @@ mod tests {
         for member in model.members() {
             let alone = Model::new(ModelParts { members: vec![member.clone()], ..parts() }).unwrap();
             assert_eq!(alone.explains(), alone.explain(row).is_some(), "{}", alone.family());
+            assert_eq!(alone.probabilities(&[row; 3]), [alone.probability(row); 3]);
         }
         assert!(!model.explains());
+        assert_eq!(model.probabilities(&[row]), [0.5625]);
     }
 
     #[test]

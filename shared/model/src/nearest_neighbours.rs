@@ -38,9 +38,9 @@ impl NearestNeighbours {
     #[must_use]
     pub fn phishing_share(&self, vector: FeatureVector) -> f64 {
         let mut at_distance = [[0u64; 2]; MAX_SQUARED + 1];
-        distance::for_each(vector, &self.rows, |met| {
-            let (phishing, legitimate) = self.labels[met.place];
-            let [p, l] = &mut at_distance[met.squared as usize];
+        distance::for_each(vector, &self.rows, |place, squared| {
+            let (phishing, legitimate) = self.labels[place];
+            let [p, l] = &mut at_distance[squared as usize];
             *p += u64::from(phishing);
             *l += u64::from(legitimate);
         });

@@ -1,7 +1,12 @@
 //! Trees as one flat array of nodes.
 
+mod block;
+mod written;
+
 use lurelight_schema::{Code, CodeSet, Feature, FeatureVector};
 use serde::{Deserialize, Serialize};
+
+use self::written::{Growing, Written};
 
 /// The most nodes that one ensemble may have.
 pub const MAX_NODES: usize = 1 << 22;
@@ -39,7 +44,7 @@ pub struct Split {
     pub left: CodeSet,
 }
 
-/// One or more binary trees over packed rows, their nodes in preorder, one tree after the other.
+/// One or more binary trees over packed rows.
 ///
 /// Leaves point into one table of distinct values, which keeps a forest of pure leaves small.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -47,17 +52,27 @@ pub struct Split {
 pub struct Trees {
     nodes: Vec<Node>,
     roots: Vec<u32>,
+    /// For each [`ABREAST`] trees the most splits on a path.
+    depths: Vec<u8>,
     values: Vec<f64>,
     /// The rows of each node: a leaf's own, a split's the sum of its leaves'.
     rows: Vec<u32>,
+    /// How many leaves have the value 0 or 1.
+    pure_leaves: usize,
 }
 
-/// A node in 32 bits: the feature (31: a leaf) in bits 0 to 4; of a split the left codes in bits 5 to 8
-/// and the distance to the right child from bit 9 on; of a leaf the place of its value from bit 5 on.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Node(u32);
+/// How many trees a row goes through side by side: a step waits for the one before it, but not for another tree's.
+const ABREAST: usize = 8;
 
-const LEAF: u32 = 31;
+/// How deep trees may be for all paths to take as many steps: a guess that goes wrong costs more than some steps that lead
+/// nowhere.
+const SHALLOW: u8 = 8;
+
+/// A node in 64 bits: how far the code of the feature asked stands from the row's first bit (bits 0 to 5), the codes
+/// that go right (6 to 9), a leaf's place in the table of values (10 to 31), and the place of the left child (from 32 on),
+/// beside which the right one is. A leaf has no codes that go right and is its own child, so that going on leads nowhere.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Node(u64);
 
 /// Nodes that are no trees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -97,21 +112,30 @@ impl Trees {
     ///
     /// See [`InvalidTrees`]; node numbers count through all trees.
     pub fn new(trees: &[Vec<TreeNode>]) -> Result<Trees, InvalidTrees> {
-        let leaf = |node: &TreeNode| if let TreeNode::Leaf(leaf) = node { Some(*leaf) } else { None };
-        let leaves: Vec<Leaf> = trees.iter().flatten().filter_map(leaf).collect();
-        let mut values: Vec<f64> = leaves.iter().map(|leaf| leaf.value).collect();
-        values.sort_by(f64::total_cmp);
+        let node_count = trees.iter().map(Vec::len).sum();
+        let leaf = |node: &TreeNode| if let TreeNode::Leaf(leaf) = node { Some(leaf.value) } else { None };
+        // Most leaves of a forest have one of two values, which need not be sorted.
+        let common = [0.0_f64, 1.0];
+        let is_common = |value: &f64| common.iter().any(|common| common.to_bits() == value.to_bits());
+        let leaves = trees.iter().flatten().filter_map(leaf);
+        let mut values: Vec<f64> = leaves.clone().filter(|value| !is_common(value)).collect();
+        values.extend(
+            common.into_iter().filter(|common| leaves.clone().any(|v| v.to_bits() == common.to_bits())),
+        );
+        values.sort_unstable_by(f64::total_cmp);
         values.dedup_by(|a, b| a.total_cmp(b).is_eq());
-        let code = |node: &TreeNode| match node {
-            TreeNode::Split(split) => split.feature.index() as u32 | u32::from(split.left.bits()) << 5,
-            TreeNode::Leaf(leaf) => {
-                let place = values.binary_search_by(|v| v.total_cmp(&leaf.value)).unwrap_or_default();
-                LEAF | (place as u32) << 5
-            }
+        let find = |value: f64| values.binary_search_by(|v| v.total_cmp(&value)).unwrap_or_default() as u32;
+        let common_places = common.map(find);
+        let place = |value: f64| match common.iter().position(|common| common.to_bits() == value.to_bits()) {
+            Some(common) => common_places[common],
+            None => find(value),
         };
-        let nodes = trees.iter().flatten().map(code).collect();
-        let leaf_rows = leaves.iter().map(|leaf| leaf.rows).collect();
-        Trees::try_from(Written { nodes, values, leaf_rows })
+        let nodes = trees.iter().flatten().map(|node| match node {
+            TreeNode::Split(split) => Ok((split.feature.index() as u32, split.left)),
+            TreeNode::Leaf(leaf) => Err((place(leaf.value), leaf.rows)),
+        });
+        let growing = Growing::read(nodes, node_count, &values)?;
+        Ok(growing.finish(values))
     }
 
     /// How many trees there are; never 0.
@@ -132,19 +156,35 @@ impl Trees {
         self.nodes.len()
     }
 
-    /// The sum of the leaves that the row reaches, one a tree, added in the order of the trees.
+    /// The sum of the leaves that the row reaches, one a tree: those that are 1 are counted, the others added in the
+    /// order of the trees, and both together in the end.
     #[must_use]
     pub fn sum(&self, vector: FeatureVector) -> f64 {
-        let mut sum = 0.0;
-        for &root in &self.roots {
-            sum += self.leaf(root as usize, vector.bits());
+        let bits = vector.bits();
+        let (many, few) = self.roots.as_chunks::<ABREAST>();
+        let (mut sum, mut ones) = (0.0, 0.0);
+        let mut add = |at: usize| {
+            let value = self.values[self.nodes[at].value()];
+            let is_one = is_one(value);
+            sum += if is_one { 0.0 } else { value };
+            ones += f64::from(u8::from(is_one));
+        };
+        for (roots, depth) in many.iter().zip(&self.depths) {
+            self.leaves(*roots, *depth, bits).into_iter().for_each(&mut add);
         }
-        sum
+        for root in few {
+            self.leaves([*root], u8::MAX, bits).into_iter().for_each(&mut add);
+        }
+        sum + ones
     }
 
-    /// The values of the leaves that the row reaches, in the order of the trees.
-    pub fn leaf_values(&self, vector: FeatureVector) -> impl Iterator<Item = f64> + '_ {
-        self.roots.iter().map(move |root| self.leaf(*root as usize, vector.bits()))
+    /// [`Trees::sum`] of each row, to the bit. Much quicker for many rows where most leaves are 0 or 1, as in a forest.
+    #[must_use]
+    pub fn sums(&self, rows: &[FeatureVector]) -> Vec<f64> {
+        if rows.len() < block::LEAST_ROWS || 4 * self.pure_leaves < self.nodes.len() {
+            return rows.iter().map(|row| self.sum(*row)).collect();
+        }
+        block::sums(self, rows)
     }
 
     /// The mean of the leaves that the row reaches.
@@ -163,16 +203,25 @@ impl Trees {
 
     /// The trees as they are written down, the inverse of [`Trees::new`].
     pub fn iter(&self) -> impl Iterator<Item = Vec<TreeNode>> + '_ {
-        let ends = self.roots.iter().skip(1).copied().chain([self.nodes.len() as u32]);
-        self.roots
-            .iter()
-            .zip(ends)
-            .map(|(&start, end)| (start as usize..end as usize).map(|at| self.node(at)).collect())
+        self.roots().map(|root| self.preorder(root).map(|at| self.node(at)).collect())
     }
 
     /// The places of the roots among all nodes.
     pub(crate) fn roots(&self) -> impl Iterator<Item = usize> + '_ {
         self.roots.iter().map(|root| *root as usize)
+    }
+
+    /// The places of a tree's nodes in preorder.
+    fn preorder(&self, root: usize) -> impl Iterator<Item = usize> + '_ {
+        let mut waiting = vec![root];
+        std::iter::from_fn(move || {
+            let at = waiting.pop()?;
+            if !self.nodes[at].is_leaf() {
+                let [left, right] = self.children(at);
+                waiting.extend([right, left]);
+            }
+            Some(at)
+        })
     }
 
     /// The node at a place.
@@ -186,7 +235,8 @@ impl Trees {
 
     /// The places of a split's children, left and right.
     pub(crate) fn children(&self, at: usize) -> [usize; 2] {
-        [at + 1, at + (self.nodes[at].0 >> 9) as usize]
+        let left = self.nodes[at].child();
+        [left, left + 1]
     }
 
     /// The rows of the tree's sample that came to a node.
@@ -194,124 +244,85 @@ impl Trees {
         self.rows[at]
     }
 
-    #[inline]
-    fn leaf(&self, mut at: usize, bits: u64) -> f64 {
-        loop {
-            let node = self.nodes[at];
-            if node.0 & LEAF == LEAF {
-                return self.values[node.value()];
+    /// The places of the leaves that a row reaches from some roots.
+    #[inline(always)]
+    fn leaves<const COUNT: usize>(&self, roots: [u32; COUNT], depth: u8, bits: u64) -> [usize; COUNT] {
+        let mut at = roots.map(|root| root as usize);
+        let step = |at: &mut [usize; COUNT]| {
+            for at in at {
+                *at = self.nodes[*at].next(bits);
             }
-            let code = bits >> (2 * (node.0 & LEAF)) & 3;
-            let goes_left = node.0 >> (5 + code) & 1 == 1;
-            at += if goes_left { 1 } else { (node.0 >> 9) as usize };
+        };
+        if depth <= SHALLOW {
+            (0..depth).for_each(|_| step(&mut at));
+            return at;
+        }
+        loop {
+            step(&mut at);
+            step(&mut at);
+            let before = at;
+            step(&mut at);
+            // Without a comparison of memory, which is a call.
+            if (0..COUNT).fold(0, |moved, tree| moved | (at[tree] ^ before[tree])) == 0 {
+                return at;
+            }
         }
     }
+}
+
+/// Whether a leaf is counted instead of added.
+#[inline(always)]
+fn is_one(value: f64) -> bool {
+    value == 1.0
 }
 
 impl Node {
+    const fn new(feature: u32, left: CodeSet, child: usize) -> Node {
+        let right = !left.bits() as u64 & 15;
+        Node((2 * feature as u64) | right << 6 | (child as u64) << 32)
+    }
+
+    const fn leaf(value: u32, at: usize) -> Node {
+        Node((value as u64) << 10 | (at as u64) << 32)
+    }
+
+    #[inline(always)]
+    const fn next(self, bits: u64) -> usize {
+        let code = bits >> (self.0 & 63) & 3;
+        self.child() + (self.0 >> (6 + code) & 1) as usize
+    }
+
+    #[inline(always)]
+    const fn child(self) -> usize {
+        (self.0 >> 32) as usize
+    }
+
+    /// The place of a leaf's value.
+    #[inline(always)]
+    const fn value(self) -> usize {
+        (self.0 >> 10) as usize & (MAX_NODES - 1)
+    }
+
+    const fn is_leaf(self) -> bool {
+        self.right() == 0
+    }
+
+    /// The codes that go right, a bit each.
+    #[inline(always)]
+    const fn right(self) -> usize {
+        (self.0 >> 6) as usize & 15
+    }
+
+    /// The place of the feature that a split asks.
+    #[inline(always)]
+    const fn feature(self) -> usize {
+        (self.0 & 63) as usize / 2
+    }
+
     /// The question of a split, `None` for a leaf.
     fn split(self) -> Option<Split> {
-        let feature = Feature::from_index((self.0 & LEAF) as usize)?;
-        Some(Split { feature, left: CodeSet::from_bits((self.0 >> 5) as u8) })
-    }
-
-    fn value(self) -> usize {
-        (self.0 >> 5) as usize
-    }
-}
-
-impl std::fmt::Debug for Trees {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Trees({} trees, {} nodes)", self.len(), self.node_count())
-    }
-}
-
-/// The trees as an artifact carries them: nodes without the distances, which follow from the preorder,
-/// so that no bytes can send a row astray.
-#[derive(Serialize, Deserialize)]
-struct Written {
-    nodes: Vec<u32>,
-    values: Vec<f64>,
-    /// In the order of the leaves.
-    leaf_rows: Vec<u32>,
-}
-
-impl From<Trees> for Written {
-    fn from(trees: Trees) -> Written {
-        let bare = |node: &Node| if node.split().is_some() { node.0 & 0x1ff } else { node.0 };
-        let leaves = trees.nodes.iter().zip(&trees.rows).filter(|(node, _)| node.split().is_none());
-        let leaf_rows = leaves.map(|(_, rows)| *rows).collect();
-        Written { nodes: trees.nodes.iter().map(bare).collect(), values: trees.values, leaf_rows }
-    }
-}
-
-impl TryFrom<Written> for Trees {
-    type Error = InvalidTrees;
-
-    fn try_from(written: Written) -> Result<Trees, InvalidTrees> {
-        if written.nodes.is_empty() {
-            return Err(InvalidTrees::Empty);
-        }
-        if written.nodes.len() > MAX_NODES {
-            return Err(InvalidTrees::TooManyNodes);
-        }
-        if let Some(at) = written.values.iter().position(|value| !value.is_finite()) {
-            return Err(InvalidTrees::NotFinite(at));
-        }
-        let mut nodes = Vec::with_capacity(written.nodes.len());
-        let mut rows = vec![0; written.nodes.len()];
-        let mut leaf_rows = written.leaf_rows.iter();
-        let mut roots = Vec::new();
-        // The splits whose left subtree is being read (false) or whose right one is (true).
-        let mut open: Vec<(usize, bool)> = Vec::new();
-        for (at, &bare) in written.nodes.iter().enumerate() {
-            if open.is_empty() {
-                roots.push(at as u32);
-            }
-            nodes.push(Node(bare));
-            if bare & LEAF != LEAF {
-                check_split(at, bare)?;
-                open.push((at, false));
-                if open.len() > MAX_DEPTH {
-                    return Err(InvalidTrees::TooDeep(at));
-                }
-                continue;
-            }
-            if (bare >> 5) as usize >= written.values.len() {
-                return Err(InvalidTrees::Value(at));
-            }
-            let Some(count) = leaf_rows.next().filter(|count| **count > 0) else {
-                return Err(InvalidTrees::LeafRows);
-            };
-            for place in open.iter().map(|(split, _)| *split).chain([at]) {
-                rows[place] = count.saturating_add(rows[place]);
-            }
-            // A leaf ends every subtree whose right side it closes; the next node starts a right side.
-            while let Some((_, true)) = open.last() {
-                open.pop();
-            }
-            if let Some((split, in_right)) = open.last_mut() {
-                *in_right = true;
-                nodes[*split].0 |= ((at + 1 - *split) as u32) << 9;
-            }
-        }
-        if !open.is_empty() {
-            return Err(InvalidTrees::CutOff(1 + open.iter().filter(|(_, in_right)| !in_right).count()));
-        }
-        if leaf_rows.next().is_some() {
-            return Err(InvalidTrees::LeafRows);
-        }
-        Ok(Trees { nodes, roots, values: written.values, rows })
-    }
-}
-
-/// A split names one of the 30 features, has nothing but its nine bits, and sends some of −1, 0, 1 and
-/// missing to either side.
-fn check_split(at: usize, bare: u32) -> Result<(), InvalidTrees> {
-    let node = Node(bare);
-    match node.split() {
-        Some(split) if split.left != CodeSet::EMPTY && split.left != CodeSet::ALL && bare >> 9 == 0 => Ok(()),
-        _ => Err(InvalidTrees::Split(at)),
+        let feature = Feature::from_index(self.feature()).filter(|_| !self.is_leaf())?;
+        Some(Split { feature, left: CodeSet::from_bits(!(self.0 >> 6) as u8) })
     }
 }
 
@@ -372,6 +383,24 @@ mod tests {
                 let expected: f64 = trees.iter().map(|tree| walk(&mut tree.iter().copied(), vector)).sum();
                 prop_assert_eq!(flat.sum(vector), expected);
             }
+        }
+
+        /// Also where leaves are shares that add up to something else in another order.
+        #[test]
+        fn rows_together_score_as_one_by_one(
+            trees in prop::collection::vec(arbitrary_tree(), 1..20),
+            rows in prop::collection::vec(0..1u64 << 60, 1..1_200), shared in 0..1u64 << 60,
+        ) {
+            let share = |node: &TreeNode| match node {
+                TreeNode::Leaf(leaf) => TreeNode::Leaf(Leaf { value: (leaf.value.abs() / 3.0).min(1.0), ..*leaf }),
+                split => *split,
+            };
+            let trees: Vec<Vec<TreeNode>> = trees.iter().map(|tree| tree.iter().map(share).collect()).collect();
+            let flat = Trees::new(&trees).unwrap();
+            let rows: Vec<_> = rows.iter().map(|bits| FeatureVector::from_bits(bits & shared).unwrap()).collect();
+            let expected: Vec<f64> = rows.iter().map(|row| flat.sum(*row)).collect();
+            prop_assert_eq!(&block::sums(&flat, &rows), &expected);
+            prop_assert_eq!(flat.sums(&rows), expected);
         }
 
         #[test]

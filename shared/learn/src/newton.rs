@@ -1,0 +1,158 @@
+//! Newton steps of the logistic loss, added up in whole numbers.
+//!
+//! Whole numbers add up to the same whatever the order, and what is left of a node without a child is exact.
+
+use crate::best_split::{Objective, Sums};
+use crate::histogram::{Sample, Weight};
+use crate::logistic::ROUNDER;
+
+/// A gradient, and above each other the number of rows and the hessian, on a [`Scale`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Step([u64; 2]);
+
+impl Weight for Step {
+    #[inline(always)]
+    fn plus(self, other: Step) -> Step {
+        Step([self.0[0].wrapping_add(other.0[0]), self.0[1].wrapping_add(other.0[1])])
+    }
+
+    #[inline(always)]
+    fn less(self, part: Step) -> Step {
+        Step([self.0[0].wrapping_sub(part.0[0]), self.0[1].wrapping_sub(part.0[1])])
+    }
+
+    #[inline(always)]
+    fn is_none(self) -> bool {
+        // The number of rows stands above the hessian.
+        self.0[1] == 0
+    }
+}
+
+/// How fine gradients and hessians are: as fine as the sums over all rows allow. With UCI's rows the last digit of
+/// either is 2⁻³⁷.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scale {
+    /// 2 to the power of the digits behind the point of a gradient, and of a hessian.
+    per_one: [f64; 2],
+    one: [f64; 2],
+    /// Where the number of rows begins.
+    rows_shift: u32,
+}
+
+impl Scale {
+    /// The scale for so many rows, below 2³⁰.
+    pub(crate) fn of(rows: u64) -> Scale {
+        let bits = rows.ilog2() as i32 + 1;
+        // A gradient is below the number of its rows, a hessian below a quarter of it. Rounding takes 2⁵¹.
+        let digits = [51 - bits, (51 - bits).min(65 - 2 * bits)];
+        let power = |digits: i32| f64::from_bits(((1023 + digits) as u64) << 52);
+        Scale {
+            per_one: digits.map(power),
+            one: digits.map(|digits| power(-digits)),
+            rows_shift: 64 - bits as u32,
+        }
+    }
+
+    /// The steps of the rows that were drawn, by what they are taken for: a row's number, its probability of phishing,
+    /// and how many rows of either label were drawn.
+    pub(crate) fn steps(
+        self,
+        numbers: &[u64],
+        probabilities: &[f64],
+        counts: &[[u32; 2]],
+        samples: &mut Vec<Sample<Step>>,
+    ) {
+        samples.clear();
+        samples.resize(numbers.len(), Sample { number: 0, weight: Step::default() });
+        let mut kept = 0;
+        for ((number, p), [phishing, legitimate]) in numbers.iter().zip(probabilities).zip(counts) {
+            let count = phishing + legitimate;
+            let rows = f64::from(count as i32);
+            let gradient = rows * p - f64::from(*phishing as i32);
+            let hessian = rows * p * (1.0 - p);
+            let whole = |value: f64, i: usize| {
+                (value * self.per_one[i] + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits())
+            };
+            let weight = Step([whole(gradient, 0), u64::from(count) << self.rows_shift | whole(hessian, 1)]);
+            samples[kept] = Sample { number: *number, weight };
+            kept += usize::from(count > 0);
+        }
+        samples.truncate(kept);
+    }
+
+    #[inline(always)]
+    fn sums(self, Step([gradient, rest]): Step) -> Sums {
+        let hessian = rest & ((1 << self.rows_shift) - 1);
+        Sums {
+            first: gradient as i64 as f64 * self.one[0],
+            second: hessian as i64 as f64 * self.one[1],
+            rows: (rest >> self.rows_shift) as i64 as f64,
+        }
+    }
+}
+
+/// The second-order expansion of the logistic loss: a leaf's value is −G / (H + λ), and its loss
+/// −G² / 2(H + λ).
+pub(crate) struct Newton {
+    pub(crate) scale: Scale,
+    pub(crate) l2: f64,
+    pub(crate) min_child_weight: f64,
+}
+
+impl Objective for Newton {
+    type Weight = Step;
+
+    #[inline(always)]
+    fn sums(&self, step: Step) -> Sums {
+        self.scale.sums(step)
+    }
+
+    fn loss(&self, sums: Sums) -> f64 {
+        -0.5 * sums.first * sums.first / (sums.second + self.l2).max(f64::MIN_POSITIVE)
+    }
+
+    fn leaf(&self, sums: Sums) -> f64 {
+        // The bound keeps a leaf of saturated rows finite where there is no L2.
+        (-sums.first / (sums.second + self.l2).max(f64::MIN_POSITIVE)).clamp(-1e3, 1e3)
+    }
+
+    #[inline(always)]
+    fn admits(&self, child: Sums) -> bool {
+        child.second >= self.min_child_weight
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn steps_add_up_to_the_derivatives_of_the_loss(
+            rows in prop::collection::vec((0..50u32, 0..50u32, 0.0..=1.0f64), 1..40), others in 0..1u64 << 29,
+        ) {
+            let count: u64 = rows.iter().map(|(p, l, _)| u64::from(p + l)).sum();
+            prop_assume!(count > 0);
+            let scale = Scale::of(count + others);
+            let counts: Vec<_> = rows.iter().map(|(p, l, _)| [*p, *l]).collect();
+            let probabilities: Vec<f64> = rows.iter().map(|(.., p)| *p).collect();
+            let mut samples = Vec::new();
+            scale.steps(&vec![0; rows.len()], &probabilities, &counts, &mut samples);
+            prop_assert_eq!(samples.len(), counts.iter().filter(|[p, l]| p + l > 0).count());
+            let total = samples.iter().fold(Step::default(), |sum, sample| sum.plus(sample.weight));
+            let sums = scale.sums(total);
+            let (mut gradient, mut hessian) = (0.0, 0.0);
+            for (phishing, legitimate, p) in &rows {
+                gradient += f64::from(phishing + legitimate) * p - f64::from(*phishing);
+                hessian += f64::from(phishing + legitimate) * p * (1.0 - p);
+            }
+            let tolerance = |i: usize| rows.len() as f64 * scale.one[i] + 1e-9;
+            prop_assert_eq!(sums.rows, count as f64);
+            prop_assert!((sums.first - gradient).abs() <= tolerance(0), "{} {gradient}", sums.first);
+            prop_assert!((sums.second - hessian).abs() <= tolerance(1), "{} {hessian}", sums.second);
+            prop_assert_eq!(total.less(total), Step::default());
+        }
+    }
+}

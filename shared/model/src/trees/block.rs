@@ -1,0 +1,155 @@
+//! Many rows through the trees of a forest at once.
+//!
+//! A block of rows is a bit a row. Going through a tree, the bits of a node's rows are parted by a split's codes, for all
+//! rows of the block in a few instructions, and subtrees without rows are left out. Most leaves of a full forest are 0
+//! or 1: the first add nothing, and the second are counted, for all rows at once as well.
+
+use lurelight_schema::{FEATURE_COUNT, FeatureVector};
+
+use super::{MAX_DEPTH, Trees, is_one};
+
+/// From how many rows on a block is worth its while.
+pub(super) const LEAST_ROWS: usize = 128;
+
+const WORDS: usize = 8;
+const ROWS: usize = 64 * WORDS;
+
+/// A bit for each row of a block.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Mask([u64; WORDS]);
+
+impl Mask {
+    const NONE: Mask = Mask([0; WORDS]);
+
+    #[inline(always)]
+    fn with(self, other: Mask, combine: impl Fn(u64, u64) -> u64) -> Mask {
+        Mask(std::array::from_fn(|word| combine(self.0[word], other.0[word])))
+    }
+
+    #[inline(always)]
+    fn is_none(self) -> bool {
+        self.0.iter().fold(0, |any, word| any | word) == 0
+    }
+
+    /// The rows of the mask.
+    #[inline(always)]
+    fn for_each(self, mut row: impl FnMut(usize)) {
+        for (word, mut bits) in self.0.into_iter().enumerate() {
+            while bits != 0 {
+                row(64 * word + bits.trailing_zeros() as usize);
+                bits &= bits - 1;
+            }
+        }
+    }
+}
+
+/// For each feature and each set of codes the rows whose code is in the set.
+type Planes = [[Mask; 16]; FEATURE_COUNT];
+
+/// How often rows were counted: the binary digits of the counts, the lowest first.
+struct Counters(Vec<Mask>);
+
+impl Counters {
+    fn count(&mut self, mut rows: Mask) {
+        for digit in &mut self.0 {
+            let carried = digit.with(rows, |digit, row| digit & row);
+            *digit = digit.with(rows, |digit, row| digit ^ row);
+            rows = carried;
+            if rows.is_none() {
+                return;
+            }
+        }
+        self.0.push(rows);
+    }
+
+    fn of(&self, row: usize) -> f64 {
+        let digit = |(place, digit): (usize, &Mask)| (digit.0[row / 64] >> (row % 64) & 1) << place;
+        self.0.iter().enumerate().map(digit).sum::<u64>() as f64
+    }
+}
+
+/// [`Trees::sum`] of each row.
+pub(super) fn sums(trees: &Trees, rows: &[FeatureVector]) -> Vec<f64> {
+    let mut sums = vec![0.0; rows.len()];
+    let mut planes = Box::new([[Mask::NONE; 16]; FEATURE_COUNT]);
+    for (rows, sums) in rows.chunks(ROWS).zip(sums.chunks_mut(ROWS)) {
+        let all = fill(&mut planes, rows);
+        let mut counters = Counters(Vec::new());
+        let mut waiting = Vec::with_capacity(MAX_DEPTH + 1);
+        for root in trees.roots() {
+            let ones = walk(trees, root, all, &planes, &mut waiting, sums);
+            counters.count(ones);
+        }
+        for (row, sum) in sums.iter_mut().enumerate() {
+            *sum += counters.of(row);
+        }
+    }
+    sums
+}
+
+/// Sets the planes of these rows, and returns the mask of all of them.
+fn fill(planes: &mut Planes, rows: &[FeatureVector]) -> Mask {
+    let mut all = Mask::NONE;
+    planes.as_flattened_mut().fill(Mask::NONE);
+    for (row, vector) in rows.iter().enumerate() {
+        let (word, bit) = (row / 64, 1 << (row % 64));
+        let mut bits = vector.bits();
+        for plane in planes.iter_mut() {
+            plane[1 << (bits & 3)].0[word] |= bit;
+            bits >>= 2;
+        }
+        all.0[word] |= bit;
+    }
+    for plane in planes {
+        for codes in 3_usize..16 {
+            // Its lowest code, and the others, whose plane is there already.
+            let rest = codes & (codes - 1);
+            if rest != 0 {
+                plane[codes] = plane[rest].with(plane[codes ^ rest], |rest, lowest| rest | lowest);
+            }
+        }
+    }
+    all
+}
+
+/// Adds what leaves other than 1 are to the sums of their rows, and returns the rows that reach a leaf that is 1.
+#[inline(always)]
+fn walk(
+    trees: &Trees,
+    root: usize,
+    all: Mask,
+    planes: &Planes,
+    waiting: &mut Vec<(usize, Mask)>,
+    sums: &mut [f64],
+) -> Mask {
+    let mut ones = Mask::NONE;
+    waiting.push((root, all));
+    while let Some((mut at, mut rows)) = waiting.pop() {
+        loop {
+            let node = trees.nodes[at];
+            if node.is_leaf() {
+                let value = trees.values[node.value()];
+                if is_one(value) {
+                    ones = ones.with(rows, |ones, rows| ones | rows);
+                } else if value != 0.0 {
+                    rows.for_each(|row| sums[row] += value);
+                }
+                break;
+            }
+            let plane = &planes[node.feature()][node.right()];
+            let right = rows.with(*plane, |row, plane| row & plane);
+            let left = rows.with(*plane, |row, plane| row & !plane);
+            let child = node.child();
+            // One of the two has rows, because this node has some.
+            if left.is_none() {
+                (at, rows) = (child + 1, right);
+            } else {
+                if !right.is_none() {
+                    waiting.push((child + 1, right));
+                }
+                (at, rows) = (child, left);
+            }
+        }
+    }
+    ones
+}
