@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 
@@ -11,6 +12,8 @@ const ATTEMPTS: u32 = 4;
 const CONNECT: Duration = Duration::from_secs(2);
 /// Until the first byte of an answer.
 const READ: Duration = Duration::from_secs(10);
+/// Between the bytes of a body that come: the time-outs end with the first one.
+const STALLED: Duration = Duration::from_secs(10);
 const ATTEMPT: Duration = Duration::from_secs(60);
 const OPERATION: Duration = Duration::from_secs(180);
 
@@ -27,6 +30,7 @@ pub async fn settings() -> SdkConfig {
                 .operation_timeout(OPERATION)
                 .build(),
         )
+        .stalled_stream_protection(StalledStreamProtectionConfig::enabled().grace_period(STALLED).build())
         .load()
         .await
 }

@@ -1,10 +1,14 @@
 //! What the SDK's errors mean to whoever called a store.
 
 use std::error::Error as StdError;
+use std::io;
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use lurelight_store::{Error, ErrorKind};
+
+/// What is said of a failure that stays until somebody does something about it.
+pub(crate) const UNTIL_THEN: &str = "; until then doing it again does not help";
 
 /// The HTTP status of an answer, where there was one.
 pub(crate) fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
@@ -38,6 +42,14 @@ where
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
             (ErrorKind::Unavailable, "nobody answered in time; doing it again may help".to_owned())
         }
+        // The SDK takes it for an error of input and output, which it tries again.
+        SdkError::DispatchFailure(_) if is_of_tls(error) => (
+            ErrorKind::Invalid,
+            format!(
+                "no secure connection can be made ({text}): let this system trust the authority of the server's \
+                 certificate, or name it in SSL_CERT_FILE, and check AWS_ENDPOINT_URL; doing it again does not help"
+            ),
+        ),
         SdkError::DispatchFailure(failure) if failure.is_io() => (
             ErrorKind::Unavailable,
             format!(
@@ -73,11 +85,14 @@ fn answered(status: Option<u16>, code: &str, text: &str) -> (ErrorKind, String) 
         }
         ("ExpiredToken" | "ExpiredTokenException" | "RequestTimeTooSkewed", _) => (
             ErrorKind::PermissionDenied,
-            format!("the credentials are not valid now ({text}); renew them, and check the clock"),
+            format!(
+                "the credentials are not valid now ({text}); renew them, and check the clock{UNTIL_THEN}"
+            ),
         ),
-        (_, Some(401 | 403)) | ("AccessDeniedException", _) => {
-            (ErrorKind::PermissionDenied, format!("it is not allowed ({text}); let this role do it"))
-        }
+        (_, Some(401 | 403)) | ("AccessDeniedException", _) => (
+            ErrorKind::PermissionDenied,
+            format!("it is not allowed ({text}); let this role do it{UNTIL_THEN}"),
+        ),
         ("StateMachineDoesNotExist" | "StateMachineDeleting" | "InvalidArn", _) => (
             ErrorKind::Invalid,
             format!("there is no such state machine ({text}); check its ARN, region and account"),
@@ -117,6 +132,14 @@ where
             _ => innermost(error).unwrap_or_else(|| DisplayErrorContext(error).to_string()),
         },
     }
+}
+
+fn is_of_tls(error: &(dyn StdError + 'static)) -> bool {
+    // An error of input or output passes over the one that it holds and names that one's source.
+    let inside = error.downcast_ref::<io::Error>().and_then(|error| error.get_ref());
+    error.is::<rustls::Error>()
+        || inside.is_some_and(|inside| is_of_tls(inside))
+        || error.source().is_some_and(is_of_tls)
 }
 
 fn innermost(error: &dyn StdError) -> Option<String> {

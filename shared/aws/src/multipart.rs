@@ -1,7 +1,7 @@
 //! Big objects, sent in parts.
 
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
 use lurelight_store::{ETag, Error, ErrorKind, Key};
 use tokio::task::JoinSet;
@@ -44,6 +44,8 @@ impl S3Artifacts {
             .key(key.as_str())
             .metadata(WRITE_ID, id)
             .content_type(content_type(key))
+            // The SDK sends one of this kind with each part, and S3 refuses parts whose kind it was not told of here.
+            .checksum_algorithm(ChecksumAlgorithm::Crc32)
             .send()
             .await
             .map_err(|error| failure(&self.object(key), "cannot be written", error))?;
@@ -69,6 +71,7 @@ impl S3Artifacts {
                     .key(key.as_str())
                     .upload_id(upload)
                     .part_number(number)
+                    .checksum_algorithm(ChecksumAlgorithm::Crc32)
                     .body(ByteStream::from(part));
                 sending.spawn(async move { (number, request.send().await) });
             }

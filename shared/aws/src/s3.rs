@@ -145,6 +145,8 @@ impl S3Artifacts {
         match (condition, status(&error), error.code()) {
             (Condition::Absent | Condition::State(_), Some(412), _) => Refusal::Condition,
             (Condition::State(_), Some(404), code) if code != Some("NoSuchBucket") => Refusal::Condition,
+            // An upload is gone when it is done: perhaps the answer to the request that ended it was lost.
+            (_, Some(404), Some("NoSuchUpload")) => Refusal::Condition,
             (_, Some(409), Some("ConditionalRequestConflict" | "OperationAborted")) => Refusal::Busy,
             _ => Refusal::Failed(failure(&self.object(key), "cannot be written", error)),
         }

@@ -10,7 +10,7 @@ use aws_sdk_secretsmanager::Client;
 use lurelight_store::{Error, ErrorKind, Secret, SecretName, Secrets};
 use serde_json::Value;
 
-use crate::failure::failure;
+use crate::failure::{UNTIL_THEN, failure};
 
 /// Secrets of Secrets Manager below a prefix: `mongodb-uri` below `lurelight/prod` is the secret `lurelight/prod/mongodb-uri`.
 ///
@@ -100,7 +100,8 @@ impl Secrets for ManagedSecrets {
             error
         })?;
         let text = answer.secret_string.unwrap_or_default();
-        let value = value(name, &text).map_err(|(kind, reason)| Error::new(kind, what, reason))?;
+        let value = value(name, &text)
+            .map_err(|(kind, reason)| Error::new(kind, what, format!("{reason}{UNTIL_THEN}")))?;
         let secret = Secret::new(value);
         self.remembered().insert(name.clone(), secret.clone());
         Ok(secret)

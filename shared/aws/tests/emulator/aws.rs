@@ -88,6 +88,67 @@ impl Drop for Emulator {
     }
 }
 
+/// Somebody who speaks TLS on a free port with a certificate that nobody vouches for; it ends when dropped.
+pub struct Impostor {
+    child: Child,
+    pub address: SocketAddr,
+    _folder: tempfile::TempDir,
+}
+
+impl Impostor {
+    pub fn start() -> Impostor {
+        let folder = tempfile::tempdir().unwrap();
+        let made = Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"])
+            .args(["-keyout", "key", "-out", "pem", "-days", "2", "-subj", "/CN=localhost"])
+            .args([
+                "-addext",
+                "basicConstraints=critical,CA:FALSE",
+                "-addext",
+                "subjectAltName=DNS:localhost",
+            ])
+            .current_dir(folder.path())
+            .output()
+            .expect("the program openssl");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let child = Command::new("openssl")
+            .args(["s_server", "-quiet", "-www", "-cert", "pem", "-key", "key"])
+            .args(["-accept", &address.to_string()])
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let started = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            assert!(started.elapsed() < PATIENCE, "openssl s_server does not listen");
+            sleep(Duration::from_millis(20));
+        }
+        Impostor { child, address, _folder: folder }
+    }
+
+    /// Clients that take it for AWS.
+    pub fn settings(&self) -> SdkConfig {
+        let endpoint = format!("https://localhost:{}", self.address.port());
+        settings(self.address).into_builder().endpoint_url(endpoint).build()
+    }
+}
+
+impl Drop for Impostor {
+    fn drop(&mut self) {
+        let _already_gone = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+/// The same for servers that are not to answer: they are waited for two seconds.
+pub fn hasty(address: SocketAddr) -> SdkConfig {
+    let patience = TimeoutConfig::builder().read_timeout(Duration::from_secs(2)).build();
+    settings(address).into_builder().timeout_config(patience).build()
+}
+
 /// Clients of whatever listens there, with the retries of the product and less patience.
 pub fn settings(address: SocketAddr) -> SdkConfig {
     let credentials = Credentials::new("test", "test", None, None, "the test");

@@ -16,13 +16,15 @@ pub enum Lie {
     AnswerLost,
     /// A long body breaks off in its middle.
     BodyCut,
+    /// A long body stops in its middle, and the connection stays.
+    BodyStalled,
     /// A byte of a body is another one.
     BodyChanged,
-    /// 503 SlowDown in place of the request.
+    /// 503 SlowDown in place of the request; ThrottlingException of services that speak JSON.
     SlowDown,
     /// 409 ConditionalRequestConflict in place of the request.
     Busy,
-    /// 403 AccessDenied in place of the request.
+    /// 403 AccessDenied in place of the request; AccessDeniedException of services that speak JSON.
     Denied,
     /// Nothing at all.
     Silence,
@@ -33,6 +35,8 @@ pub struct Proxy {
     pub address: SocketAddr,
     lie: Arc<Mutex<Lie>>,
     left: Arc<AtomicUsize>,
+    about: Arc<Mutex<String>>,
+    heads: Arc<Mutex<Vec<String>>>,
     accepting: JoinHandle<()>,
 }
 
@@ -41,21 +45,38 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (lie, left) = (Arc::new(Mutex::new(Lie::SlowDown)), Arc::new(AtomicUsize::new(0)));
-        let (told, counted) = (Arc::clone(&lie), Arc::clone(&left));
+        let (about, heads): (Arc<Mutex<String>>, Arc<Mutex<Vec<String>>>) = Default::default();
+        let told = Told {
+            lie: Arc::clone(&lie),
+            left: Arc::clone(&left),
+            about: Arc::clone(&about),
+            heads: Arc::clone(&heads),
+        };
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let (told, counted) = (Arc::clone(&told), Arc::clone(&counted));
+                let told = told.clone();
                 tokio::spawn(async move {
                     // A broken connection is what clients get for it.
-                    let _broken = serve(client, server, &told, &counted).await;
+                    let _broken = serve(client, server, &told).await;
                 });
             }
         });
-        Proxy { address, lie, left, accepting }
+        Proxy { address, lie, left, about, heads, accepting }
+    }
+
+    /// What was asked so far: method, path and header of each request, in small letters.
+    pub fn heads(&self) -> Vec<String> {
+        self.heads.lock().unwrap().clone()
     }
 
     /// Tells this lie about the next answers to which it can be told.
     pub fn lie(&self, lie: Lie, times: usize) {
+        self.lie_about("", lie, times);
+    }
+
+    /// The same about requests alone whose head, in small letters, holds this text.
+    pub fn lie_about(&self, about: &str, lie: Lie, times: usize) {
+        about.clone_into(&mut self.about.lock().unwrap());
         *self.lie.lock().unwrap() = lie;
         self.left.store(times, Ordering::SeqCst);
     }
@@ -70,28 +91,46 @@ impl Proxy {
     }
 }
 
-async fn serve(
-    mut client: TcpStream,
-    server: SocketAddr,
-    lie: &Mutex<Lie>,
-    left: &AtomicUsize,
-) -> std::io::Result<()> {
+/// What a connection is told of what its proxy was told.
+#[derive(Clone)]
+struct Told {
+    lie: Arc<Mutex<Lie>>,
+    left: Arc<AtomicUsize>,
+    about: Arc<Mutex<String>>,
+    heads: Arc<Mutex<Vec<String>>>,
+}
+
+async fn serve(mut client: TcpStream, server: SocketAddr, told: &Told) -> std::io::Result<()> {
     let (head, body) = message(&mut client, true).await?;
-    let lie = *lie.lock().unwrap();
-    let tell = || left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
-    let in_place = match lie {
-        Lie::SlowDown => Some(("503 Slow Down", "SlowDown")),
-        Lie::Busy => Some(("409 Conflict", "ConditionalRequestConflict")),
-        Lie::Denied => Some(("403 Forbidden", "AccessDenied")),
+    let asked = String::from_utf8_lossy(&head).to_ascii_lowercase();
+    // Such services name the action in a header, S3 in method and path.
+    let speaks_json = asked.contains("\nx-amz-target:");
+    let is_about = asked.contains(&*told.about.lock().unwrap());
+    told.heads.lock().unwrap().push(asked);
+    let lie = *told.lie.lock().unwrap();
+    let tell = || {
+        let less = |left: usize| left.checked_sub(1);
+        is_about && told.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok()
+    };
+    let in_place = match (lie, speaks_json) {
+        (Lie::SlowDown, false) => Some(("503 Slow Down", "SlowDown")),
+        (Lie::SlowDown, true) => Some(("400 Bad Request", "ThrottlingException")),
+        (Lie::Busy, _) => Some(("409 Conflict", "ConditionalRequestConflict")),
+        (Lie::Denied, false) => Some(("403 Forbidden", "AccessDenied")),
+        (Lie::Denied, true) => Some(("400 Bad Request", "AccessDeniedException")),
         _ => None,
     };
     if let Some((status, code)) = in_place
         && tell()
     {
-        let body = format!("<Error><Code>{code}</Code><Message>said the proxy</Message></Error>");
+        let (kind, body) = if speaks_json {
+            ("x-amz-json-1.1", format!("{{\"__type\":\"{code}\",\"message\":\"said the proxy\"}}"))
+        } else {
+            ("xml", format!("<Error><Code>{code}</Code><Message>said the proxy</Message></Error>"))
+        };
         let length = body.len();
         let answer = format!(
-            "HTTP/1.1 {status}\r\ncontent-type: application/xml\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+            "HTTP/1.1 {status}\r\ncontent-type: application/{kind}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
         );
         return client.write_all(answer.as_bytes()).await;
     }
@@ -107,6 +146,12 @@ async fn serve(
     match lie {
         Lie::AnswerLost if tell() => return Ok(()),
         Lie::BodyCut if body.len() > 1_000 && tell() => body.truncate(body.len() / 2),
+        Lie::BodyStalled if body.len() > 1_000 && tell() => {
+            client.write_all(&closing(&head)).await?;
+            client.write_all(&body[..body.len() / 2]).await?;
+            // Until the client hangs up.
+            return client.read_u8().await.map(drop);
+        }
         Lie::BodyChanged if !body.is_empty() && tell() => {
             let middle = body.len() / 2;
             body[middle] ^= 1;

@@ -4,15 +4,16 @@
 
 mod aws;
 mod lies;
+mod secrets;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_secretsmanager::Client as SecretsClient;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use libtest_mimic::{Arguments, Trial};
 use lurelight_aws::{ManagedSecrets, S3Artifacts};
-use lurelight_store::{ArtifactStore, Error, ErrorKind, ModelRegistry, SecretName, Secrets, conformance};
+use lurelight_store::{ArtifactStore, Error, ErrorKind, ModelRegistry, Secrets, conformance};
 
 use aws::Emulator;
 use lies::{Lie, Proxy};
@@ -25,14 +26,18 @@ const CASES: &[Case] = &[
     ("s3::a_write_whose_answer_is_lost_is_known_again", lost_answers),
     ("s3::a_body_that_is_cut_short_is_read_again", cut_bodies),
     ("s3::a_body_that_was_changed_is_never_given_out", changed_bodies),
+    ("s3::a_body_that_stalls_is_given_up", stalled_bodies),
     ("s3::throttling_is_waited_out_or_said", throttling),
     ("s3::a_server_that_does_not_answer_is_said", silence),
     ("s3::a_server_that_is_gone_or_answers_another_protocol_is_said", gone),
     ("s3::a_bucket_that_is_absent_is_said", no_bucket),
     ("s3::a_refused_role_is_said", denied),
+    ("s3::an_unknown_authority_is_said", unknown_authority),
     ("s3::a_failed_upload_leaves_no_parts", no_parts_left),
-    ("secrets::are_read_remembered_and_refreshed", secrets),
-    ("secrets::what_is_wrong_is_said_without_the_value", bad_secrets),
+    ("s3::parts_carry_the_checksums_that_were_announced", checksums),
+    ("secrets::are_read_remembered_and_refreshed", secrets::remembered),
+    ("secrets::a_service_that_fails_is_said", secrets::failing),
+    ("secrets::what_is_wrong_is_said_without_the_value", secrets::bad),
 ];
 
 fn main() -> ExitCode {
@@ -90,9 +95,20 @@ fn lost_answers(emulator: &Emulator) {
         // Somebody else's write is not taken for ours, even of the same bytes.
         proxy.lie(Lie::AnswerLost, 0);
         assert_eq!(kind(store.create(&pointer, "2".into()).await), ErrorKind::AlreadyExists);
-        let bytes = vec![7; 9 << 20];
-        store.create(&big, bytes.clone().into()).await.unwrap();
-        assert_eq!(straight.get(&big).await.unwrap().bytes, bytes);
+        // One in parts is there with the last request, and its upload is gone then.
+        let last = format!("post /{bucket}/big?uploadid=");
+        let [first, second, third] = [1, 2, 3].map(|byte| vec![byte; 9 << 20]);
+        proxy.lie_about(&last, Lie::AnswerLost, 1);
+        let etag = store.create(&big, first.clone().into()).await.expect("it is there, and it is ours");
+        assert_eq!(proxy.lies_left(), 0, "the lie must have been told");
+        assert_eq!(straight.get(&big).await.unwrap().bytes, first);
+        proxy.lie_about(&last, Lie::AnswerLost, 1);
+        store.replace(&big, second.clone().into(), &etag).await.expect("it was replaced, by us");
+        assert_eq!(straight.get(&big).await.unwrap().bytes, second);
+        proxy.lie_about(&last, Lie::AnswerLost, 1);
+        store.put(&big, third.clone().into()).await.expect("it was put there, by us");
+        assert_eq!(straight.get(&big).await.unwrap().bytes, third);
+        assert_eq!(proxy.lies_left(), 0);
     });
 }
 
@@ -108,6 +124,27 @@ fn cut_bodies(emulator: &Emulator) {
         assert_eq!(store.get(&model).await.unwrap().bytes, bytes);
         assert_eq!(proxy.lies_left(), 0);
         proxy.lie(Lie::BodyCut, 100);
+        let error = store.get(&model).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Unavailable);
+        assert_said(&error, &["models/x/model.lure", &bucket, "may help"]);
+    });
+}
+
+/// The read time-out ends with the first byte; behind it only this looks.
+fn stalled_bodies(emulator: &Emulator) {
+    block(async {
+        let bucket = emulator.bucket().await;
+        let proxy = Proxy::before(emulator.address).await;
+        let stalled = StalledStreamProtectionConfig::enabled().grace_period(Duration::from_secs(1)).build();
+        let settings = aws::settings(proxy.address).into_builder().stalled_stream_protection(stalled).build();
+        let store = S3Artifacts::new(&settings, &bucket);
+        let model = key("models/x/model.lure");
+        let bytes = vec![42; 300_000];
+        store.create(&model, bytes.clone().into()).await.unwrap();
+        proxy.lie(Lie::BodyStalled, 1);
+        assert_eq!(store.get(&model).await.unwrap().bytes, bytes);
+        assert_eq!(proxy.lies_left(), 0);
+        proxy.lie(Lie::BodyStalled, 100);
         let error = store.get(&model).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Unavailable);
         assert_said(&error, &["models/x/model.lure", &bucket, "may help"]);
@@ -174,8 +211,27 @@ fn gone(emulator: &Emulator) {
         // A server that speaks no TLS.
         let settings = settings.into_builder().endpoint_url(format!("https://{}", emulator.address)).build();
         let error = S3Artifacts::new(&settings, "bucket").list("runs/").await.unwrap_err();
-        assert!(matches!(error.kind, ErrorKind::Unavailable | ErrorKind::PermissionDenied), "{error:?}");
-        assert_said(&error, &["s3://bucket/runs/"]);
+        assert_eq!(error.kind, ErrorKind::Invalid, "{error:?}");
+        assert_said(&error, &["s3://bucket/runs/", "no secure connection", "does not help"]);
+    });
+}
+
+fn unknown_authority(_: &Emulator) {
+    let impostor = aws::Impostor::start();
+    block(async {
+        let store = S3Artifacts::new(&impostor.settings(), "bucket");
+        let secrets = ManagedSecrets::new(&impostor.settings(), "lurelight/test").unwrap();
+        for (error, what) in [
+            (store.get(&key("report")).await.map(drop).unwrap_err(), "s3://bucket/report"),
+            (store.put(&key("report"), "x".into()).await.map(drop).unwrap_err(), "s3://bucket/report"),
+            (
+                secrets.get(&"mongodb-uri".parse().unwrap()).await.map(drop).unwrap_err(),
+                "lurelight/test/mongodb-uri",
+            ),
+        ] {
+            assert_eq!(error.kind, ErrorKind::Invalid, "{error:?}");
+            assert_said(&error, &[what, "certificate", "SSL_CERT_FILE", "does not help"]);
+        }
     });
 }
 
@@ -202,7 +258,7 @@ fn denied(emulator: &Emulator) {
         proxy.lie(Lie::Denied, 100);
         let error = store.create(&key("registry/versions/1.json"), "x".into()).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::PermissionDenied);
-        assert_said(&error, &["registry/versions/1.json", "AccessDenied", "role"]);
+        assert_said(&error, &["registry/versions/1.json", "AccessDenied", "role", "does not help"]);
     });
 }
 
@@ -220,65 +276,24 @@ fn no_parts_left(emulator: &Emulator) {
     });
 }
 
-fn secrets(emulator: &Emulator) {
+/// S3 refuses a part with a checksum of a kind that the upload was not begun with; the emulator does not.
+fn checksums(emulator: &Emulator) {
     block(async {
-        let client = SecretsClient::new(&emulator.settings());
-        let id = "lurelight/test/mongodb-uri";
-        client.create_secret().name(id).secret_string("mongodb://first/").send().await.unwrap();
+        let bucket = emulator.bucket().await;
         let proxy = Proxy::before(emulator.address).await;
-        let secrets = ManagedSecrets::new(&aws::settings(proxy.address), "lurelight/test").unwrap();
-        let name: SecretName = "mongodb-uri".parse().unwrap();
-        assert_eq!(secrets.get(&name).await.unwrap().expose(), "mongodb://first/");
-        client
-            .put_secret_value()
-            .secret_id(id)
-            .secret_string(r#"{"uri": "mongodb://second/"}"#)
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(secrets.get(&name).await.unwrap().expose(), "mongodb://first/", "it is remembered");
-        assert_eq!(secrets.refresh(&name).await.unwrap().expose(), "mongodb://second/");
-        proxy.stop();
-        assert_eq!(
-            secrets.get(&name).await.unwrap().expose(),
-            "mongodb://second/",
-            "nobody is asked for it again"
-        );
-        let error = secrets.refresh(&name).await.unwrap_err();
-        assert_eq!(error.kind, ErrorKind::Unavailable);
-        assert_said(&error, &["lurelight/test/mongodb-uri"]);
-        assert!(!format!("{secrets:?} {error:?}").contains("mongodb://"), "no value is shown");
-    });
-}
-
-fn bad_secrets(emulator: &Emulator) {
-    block(async {
-        let client = SecretsClient::new(&emulator.settings());
-        let create = async |name: &str, text: &str| {
-            client
-                .create_secret()
-                .name(format!("lurelight/bad/{name}"))
-                .secret_string(text)
-                .send()
-                .await
-                .unwrap();
+        let store = S3Artifacts::new(&aws::settings(proxy.address), &bucket);
+        store.create(&key("small"), "x".into()).await.unwrap();
+        store.create(&key("big"), vec![1; 9 << 20].into()).await.unwrap();
+        let heads = proxy.heads();
+        let asked = |method: &str, words: &[&str]| {
+            let all =
+                |head: &&String| head.starts_with(method) && words.iter().all(|word| head.contains(word));
+            heads.iter().filter(all).count()
         };
-        create("cut", r#"{"uri": "hunter2"#).await;
-        create("several", r#"{"a": "hunter2", "b": "hunter2"}"#).await;
-        let secrets = ManagedSecrets::new(&emulator.settings(), "lurelight/bad").unwrap();
-        for (name, expected, word) in [
-            ("cut", ErrorKind::Invalid, "mend"),
-            ("several", ErrorKind::Invalid, "several"),
-            ("absent", ErrorKind::NotFound, "create it"),
-        ] {
-            let error = secrets.get(&name.parse().unwrap()).await.unwrap_err();
-            assert_eq!(error.kind, expected, "{error}");
-            assert_said(&error, &["lurelight/bad", name, word]);
-            assert!(!format!("{error:?}").contains("hunter2"), "the value is shown");
-        }
-        for prefix in ["", "/a", "a/", "a b"] {
-            ManagedSecrets::new(&emulator.settings(), prefix).unwrap_err();
-        }
+        assert_eq!(asked("put", &["/small", "\nx-amz-checksum-crc32:"]), 1, "{heads:#?}");
+        assert_eq!(asked("post", &["/big?uploads", "\nx-amz-checksum-algorithm: crc32\r"]), 1, "{heads:#?}");
+        assert_eq!(asked("put", &["/big?", "partnumber=", "\nx-amz-checksum-crc32:"]), 2, "{heads:#?}");
+        assert_eq!(asked("post", &["/big?uploadid=", "\nif-none-match: *\r"]), 1, "{heads:#?}");
     });
 }
 

@@ -3,6 +3,8 @@
 
 #[path = "../../../aws/tests/emulator/aws.rs"]
 mod aws;
+#[path = "../../../aws/tests/emulator/lies.rs"]
+mod lies;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use lurelight_store::{ErrorKind, RunStatus, TrainingRequest, TrainingRunner};
 use serde_json::{Value, json};
 
 use aws::Emulator;
+use lies::{Lie, Proxy};
 
 /// How long a process may take to listen.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -31,6 +34,9 @@ const CASES: &[Case] = &[
     ("a_stopped_execution_is_known_as_one", stopped),
     ("a_machine_that_is_absent_is_said", no_machine),
     ("a_service_that_is_gone_is_said", gone),
+    ("a_service_that_refuses_throttles_or_says_nothing_is_said", failing),
+    ("an_unknown_authority_is_said", unknown_authority),
+    ("a_start_whose_answer_is_lost_is_one_run", lost_answer),
 ];
 
 fn main() -> ExitCode {
@@ -139,6 +145,67 @@ fn gone(_: &Emulator) {
             assert!(error.to_string().starts_with("run any: "), "{error}");
         }
     });
+}
+
+fn failing(emulator: &Emulator) {
+    block(async {
+        let there = machine(emulator, short()).await;
+        let proxy = Proxy::before(emulator.address).await;
+        let runner = StepFunctionsRunner::new(&aws::hasty(proxy.address), arn(&there)).unwrap();
+        for (lie, expected, words) in [
+            (Lie::Denied, ErrorKind::PermissionDenied, ["let this role do it", "does not help"]),
+            (Lie::SlowDown, ErrorKind::Unavailable, ["ThrottlingException", "later helps"]),
+            (Lie::Silence, ErrorKind::Unavailable, ["in time", "may help"]),
+        ] {
+            proxy.lie(lie, 100);
+            for error in [
+                runner.start(request("any")).await.map(drop).unwrap_err(),
+                runner.state(&"any".parse().unwrap()).await.map(drop).unwrap_err(),
+            ] {
+                assert_eq!(error.kind, expected, "{lie:?}: {error}");
+                let text = error.to_string();
+                for word in ["run any: "].iter().chain(&words) {
+                    assert!(text.contains(word), "{lie:?}: {word:?} is not said: {text}");
+                }
+            }
+        }
+        proxy.lie(Lie::SlowDown, 1);
+        runner.start(request("any")).await.expect("once is no failure");
+        assert_eq!(proxy.lies_left(), 0);
+    });
+}
+
+fn unknown_authority(_: &Emulator) {
+    let impostor = aws::Impostor::start();
+    block(async {
+        let arn = "arn:aws:states:us-east-1:000000000000:stateMachine:training";
+        let runner = StepFunctionsRunner::new(&impostor.settings(), arn).unwrap();
+        let error = runner.start(request("any")).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Invalid, "{error:?}");
+        for word in ["run any: ", "certificate", "SSL_CERT_FILE", "does not help"] {
+            assert!(error.to_string().contains(word), "{word:?} is not said: {error}");
+        }
+    });
+}
+
+/// The client asks again for the same name and the same input, which is the same execution.
+fn lost_answer(emulator: &Emulator) {
+    block(async {
+        let there = machine(emulator, short()).await;
+        let proxy = Proxy::before(emulator.address).await;
+        let runner = StepFunctionsRunner::new(&aws::settings(proxy.address), arn(&there)).unwrap();
+        proxy.lie(Lie::AnswerLost, 1);
+        let run = runner.start(request("once")).await.unwrap();
+        assert_eq!(proxy.lies_left(), 0, "the lie must have been told");
+        let client = Client::new(&emulator.settings());
+        let listed = client.list_executions().state_machine_arn(arn(&there)).send().await.unwrap();
+        let names: Vec<&str> = listed.executions().iter().map(|execution| execution.name()).collect();
+        assert_eq!(names, [run.as_str()]);
+    });
+}
+
+fn arn(runner: &StepFunctionsRunner) -> String {
+    runner.place().replace("Step Functions, ", "")
 }
 
 /// Long enough to be seen running.

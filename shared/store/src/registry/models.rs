@@ -49,8 +49,8 @@ impl ModelRegistry {
         let found = Digest(Sha256::digest(&bytes).into());
         if found != model {
             let message = format!(
-                "is damaged: its SHA-256 is {found}; restore it, or move it away and train again with the same data, \
-                 configuration and seed, which makes the same bytes"
+                "is damaged: its SHA-256 is {found}; reading it again does not help: restore it, or move it away and train \
+                 again with the same data, configuration and seed, which makes the same bytes"
             );
             return Err(self.error(ErrorKind::Damaged, &key, message));
         }
