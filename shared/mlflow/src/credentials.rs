@@ -51,7 +51,8 @@ fn header(place: &str, secret: &Secret) -> Result<HeaderValue, Error> {
     };
     // The cause is not kept: it would show the value.
     let mut value = HeaderValue::from_str(&value).map_err(|_| {
-        let message = "is neither `user:password` nor a token in plain characters: mend it";
+        let message =
+            "is neither `user:password` nor a token in plain characters: mend it; until then doing it again does not help";
         Error::new(ErrorKind::Invalid, place, message)
     })?;
     value.set_sensitive(true);

@@ -71,7 +71,8 @@ pub(crate) fn answered(what: &str, status: u16, body: &[u8]) -> Failed {
         (403, _) => (
             ErrorKind::PermissionDenied,
             format!(
-                "this user may not do that ({said}); let him edit the experiment and its registered model"
+                "this user may not do that ({said}); let him edit the experiment and its registered model; until then \
+                 doing it again does not help"
             ),
         ),
         (_, "RESOURCE_ALREADY_EXISTS") => (ErrorKind::AlreadyExists, format!("it is there already ({said})")),

@@ -5,6 +5,9 @@ use std::time::Duration;
 use lurelight_store::{Error, ErrorKind};
 use mongodb::error::{Error as DriverError, ErrorKind as Said, WriteFailure};
 
+/// What is said of a failure that stays until somebody does something about it.
+pub(crate) const UNTIL_THEN: &str = "; until then doing it again does not help";
+
 /// Why something could not be done.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -140,7 +143,7 @@ fn judged(error: &DriverError, reach: &Reach) -> (ErrorKind, String) {
         ),
         Said::InvalidTlsConfig { message, .. } => (
             ErrorKind::Invalid,
-            format!("TLS cannot be set up ({message}); mend the tls options in {secret}"),
+            format!("TLS cannot be set up ({message}); mend the tls options in {secret}{UNTIL_THEN}"),
         ),
         Said::InvalidResponse { message, .. } => (
             ErrorKind::Unavailable,
@@ -165,7 +168,7 @@ fn told(code: i32, text: &str, reach: &Reach) -> (ErrorKind, String) {
         code::UNAUTHORIZED | code::ATLAS => (
             ErrorKind::PermissionDenied,
             format!(
-                "the user in {secret} is not allowed to ({text}); give this user the role readWrite on the database {database}"
+                "the user in {secret} is not allowed to ({text}); give this user the role readWrite on the database {database}{UNTIL_THEN}"
             ),
         ),
         code::OUT_OF_DISK_SPACE => {
@@ -193,7 +196,7 @@ fn told(code: i32, text: &str, reach: &Reach) -> (ErrorKind, String) {
 
 fn refused(text: &str, reach: &Reach) -> String {
     format!(
-        "{} refused the user or the password of {} ({text}); put the right ones there, and authSource where the user is kept in another database than admin",
+        "{} refused the user or the password of {} ({text}); put the right ones there, and authSource where the user is kept in another database than admin{UNTIL_THEN}",
         reach.hosts, reach.secret
     )
 }
@@ -220,7 +223,7 @@ fn tls(text: &str, reach: &Reach) -> Option<(ErrorKind, String)> {
     } else {
         return None;
     };
-    Some((ErrorKind::PermissionDenied, message))
+    Some((ErrorKind::PermissionDenied, message + UNTIL_THEN))
 }
 
 fn is_about_authentication(text: &str) -> bool {

@@ -14,7 +14,7 @@ use mongodb::{Client, Collection, Cursor};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::failure::{Failure, Reach};
+use crate::failure::{Failure, Reach, UNTIL_THEN};
 use crate::settings::{MongoPlace, Patience};
 
 /// A process works on one thing at a time; the second connection is for what overlaps.
@@ -138,16 +138,7 @@ impl Link {
             }
         };
         reach.hosts = hosts(&options);
-        options.app_name = Some("lurelight".to_owned());
-        options.max_pool_size = Some(POOL_MAX);
-        options.min_pool_size = Some(0);
-        options.max_idle_time = Some(IDLE_MAX);
-        options.server_selection_timeout.get_or_insert(self.patience.selection);
-        options.connect_timeout.get_or_insert(self.patience.connect);
-        // What was just written must be seen, and must stay.
-        options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
-        options.read_concern = Some(ReadConcern::majority());
-        options.write_concern = Some(WriteConcern::majority());
+        suit(&mut options, self.patience);
         let client = Client::with_options(options).map_err(|error| self.unusable(error, &reach))?;
         let database = client.database(self.place.database());
         let name = self.place.collection();
@@ -174,11 +165,25 @@ impl Link {
             return Failure::Driver(error).error(&self.what(), "cannot be reached", reach);
         }
         let message = format!(
-            "the text of {} is no connection string: it is written mongodb+srv://user:password@host/?options, or mongodb:// with host:port, each of :/?#[]@% in user and password as % and two hexadecimal digits, and only options that MongoDB knows",
+            "the text of {} is no connection string: it is written mongodb+srv://user:password@host/?options, or mongodb:// with host:port, each of :/?#[]@% in user and password as % and two hexadecimal digits, and only options that MongoDB knows{UNTIL_THEN}",
             reach.secret
         );
         Error::new(ErrorKind::Invalid, self.what(), message)
     }
+}
+
+/// What we want of a client, whatever the connection string says, and the waits that it says nothing of.
+fn suit(options: &mut ClientOptions, patience: Patience) {
+    options.app_name = Some("lurelight".to_owned());
+    options.max_pool_size = Some(POOL_MAX);
+    options.min_pool_size = Some(0);
+    options.max_idle_time = Some(IDLE_MAX);
+    options.server_selection_timeout.get_or_insert(patience.selection);
+    options.connect_timeout.get_or_insert(patience.connect);
+    // What was just written must be seen, and must stay.
+    options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
+    options.read_concern = Some(ReadConcern::majority());
+    options.write_concern = Some(WriteConcern::majority());
 }
 
 /// The addresses, for messages.
@@ -198,5 +203,39 @@ impl fmt::Debug for Link {
             .field("uri", &self.uri)
             .field("patience", &self.patience)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_is_as_we_want_it_whatever_the_connection_string_says() {
+        let table = [
+            ("", 5_000, 5_000),
+            (
+                "w=1&readConcernLevel=local&readPreference=secondary&maxPoolSize=50&minPoolSize=9&maxIdleTimeMS=1",
+                5_000,
+                5_000,
+            ),
+            ("serverSelectionTimeoutMS=1500&connectTimeoutMS=700", 1_500, 700),
+        ];
+        for (query, selection_ms, connect_ms) in table {
+            let mut options = ClientOptions::parse(format!("mongodb://localhost/?{query}")).await.unwrap();
+            suit(&mut options, Patience::default());
+            assert_eq!((options.max_pool_size, options.min_pool_size), (Some(2), Some(0)), "{query}");
+            assert_eq!(options.max_idle_time, Some(Duration::from_secs(60)), "{query}");
+            assert_eq!(options.read_concern, Some(ReadConcern::majority()), "{query}");
+            assert_eq!(options.write_concern, Some(WriteConcern::majority()), "{query}");
+            let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
+            assert_eq!(options.selection_criteria, Some(primary), "{query}");
+            let waits = [options.server_selection_timeout, options.connect_timeout];
+            assert_eq!(
+                waits,
+                [selection_ms, connect_ms].map(|ms| Some(Duration::from_millis(ms))),
+                "{query}"
+            );
+        }
     }
 }

@@ -54,6 +54,20 @@ pub fn lost_answers(server: &Mlflow) {
     assert_eq!(shown(server, &lossy), shown(server, &straight));
 }
 
+/// Every other answer lacks its end; then all of them do.
+pub fn cut_answers(server: &Mlflow) {
+    let (straight, cut) = (experiment(), experiment());
+    block(tracker(&server.uri(), &straight).record(&run("r-1", 1))).unwrap();
+    let proxy = Proxy::before(server.address);
+    proxy.rule(|number, _| if number % 2 == 0 { Fate::AnswerCut } else { Fate::Passes });
+    block(tracker(&proxy.uri(), &cut).record(&run("r-1", 1))).unwrap();
+    assert_eq!(shown(server, &cut), shown(server, &straight));
+    proxy.rule(|_, _| Fate::AnswerCut);
+    let error = block(tracker(&proxy.uri(), &cut).record(&run("r-2", 2))).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unavailable, "{error}");
+    assert_said(&error, &[&proxy.uri(), "do it again"]);
+}
+
 /// Whichever request it is at which a server is lost.
 pub fn completed(server: &Mlflow) {
     let straight = experiment();

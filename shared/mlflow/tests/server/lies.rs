@@ -13,6 +13,8 @@ pub enum Fate {
     Passes,
     /// The server does what it is asked, and the connection breaks before the answer.
     AnswerLost,
+    /// The same, and it breaks in the middle of the answer.
+    AnswerCut,
     /// This answer in place of the server's: status line and head, body.
     Answered(&'static str, &'static str),
     /// Nothing at all.
@@ -99,7 +101,7 @@ fn serve(mut client: TcpStream, server: SocketAddr, rule: &Mutex<(usize, Rule)>)
         }
         // Until the client hangs up.
         Fate::Silence => return client.read(&mut [0]).map(drop),
-        Fate::Passes | Fate::AnswerLost => {}
+        Fate::Passes | Fate::AnswerLost | Fate::AnswerCut => {}
     }
     let mut upstream = TcpStream::connect(server)?;
     let lines = head.split("\r\n").filter(|line| !line.to_ascii_lowercase().starts_with("connection:"));
@@ -108,8 +110,11 @@ fn serve(mut client: TcpStream, server: SocketAddr, rule: &Mutex<(usize, Rule)>)
     upstream.write_all(&body)?;
     let mut answer = Vec::new();
     upstream.read_to_end(&mut answer)?;
-    if fate == Fate::Passes {
-        client.write_all(&answer)?;
+    match fate {
+        Fate::Passes => client.write_all(&answer)?,
+        // The head announces more than comes.
+        Fate::AnswerCut => client.write_all(&answer[..answer.len().saturating_sub(3)])?,
+        _ => {}
     }
     Ok(())
 }

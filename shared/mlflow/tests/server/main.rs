@@ -31,6 +31,7 @@ const SHARED: &[Case<fn(&Mlflow)>] = &[
     ("shown::the_alias_follows_the_champion", shown::champion),
     ("shown::more_than_one_request_may_hold_is_all_there", shown::limits),
     ("failures::lost_answers_make_nothing_twice", failures::lost_answers),
+    ("failures::an_answer_that_is_cut_short_is_asked_for_again_or_said", failures::cut_answers),
     ("failures::whatever_request_is_refused_recording_again_completes_it", failures::completed),
     ("failures::a_busy_server_is_waited_for_or_said", failures::busy),
     ("failures::a_silent_server_is_said", failures::silence),
