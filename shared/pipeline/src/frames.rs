@@ -4,12 +4,14 @@
 //! `batch` (the batch's name) and `row` (the row's number in it, from 0). The same rows give the same bytes, for any
 //! number of threads.
 
-use std::io::Cursor;
+use std::io::{self, Cursor, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lurelight_schema::{Code, FEATURE_COUNT, Feature, FeatureVector, Label, Record};
 use polars::prelude::{
-    Column, DataFrame, DataType, Field, Int8Chunked, NamedFrom, NewChunkedArray, ParallelStrategy,
-    ParquetCompression, ParquetReader, ParquetWriter, PolarsError, Schema, SerReader, Series, StringChunked,
+    BatchedWriter, Column, DataFrame, DataType, Field, Int8Chunked, NamedFrom, NewChunkedArray,
+    ParallelStrategy, ParquetCompression, ParquetReader, ParquetWriter, PolarsError, Schema, SerReader,
+    Series, StringChunked,
 };
 
 /// Rows of a row group, and so of what is held as a frame at a time.
@@ -39,29 +41,80 @@ pub enum FrameError {
     },
 }
 
-/// A record and where it came from.
+/// A record and where it came from: the name of its batch, and its number there.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Placed<'a> {
+pub(crate) struct Placed<B> {
     pub(crate) record: Record,
-    pub(crate) batch: &'a str,
+    pub(crate) batch: B,
     pub(crate) row: u64,
 }
 
-/// The rows as a Parquet file.
-pub(crate) fn write<'a>(rows: impl Iterator<Item = Placed<'a>>) -> Result<Vec<u8>, FrameError> {
-    let mut bytes = Vec::new();
-    let mut writer = ParquetWriter::new(&mut bytes)
-        .with_compression(ParquetCompression::Zstd(None))
-        .with_row_group_size(Some(GROUP_ROWS))
-        .batched(&schema())?;
-    let mut rows = rows.peekable();
-    while rows.peek().is_some() {
-        let group: Vec<Placed<'a>> = rows.by_ref().take(GROUP_ROWS).collect();
-        writer.write_batch(&frame(&group)?)?;
+/// A Parquet file that grows. Beside its bytes it holds the rows of one row group.
+pub(crate) struct Writer<B> {
+    parquet: BatchedWriter<Written>,
+    written: Written,
+    group: Vec<Placed<B>>,
+}
+
+impl<B: AsRef<str>> Writer<B> {
+    pub(crate) fn new() -> Result<Writer<B>, FrameError> {
+        let written = Written::default();
+        let parquet = ParquetWriter::new(written.clone())
+            .with_compression(ParquetCompression::Zstd(None))
+            .with_row_group_size(Some(GROUP_ROWS))
+            .batched(&schema())?;
+        Ok(Writer { parquet, written, group: Vec::new() })
     }
-    writer.finish()?;
-    drop(writer);
-    Ok(bytes)
+
+    pub(crate) fn push(&mut self, placed: Placed<B>) -> Result<(), FrameError> {
+        self.group.push(placed);
+        if self.group.len() == GROUP_ROWS { self.end_group() } else { Ok(()) }
+    }
+
+    fn end_group(&mut self) -> Result<(), FrameError> {
+        self.parquet.write_batch(&frame(&self.group)?)?;
+        self.group.clear();
+        Ok(())
+    }
+
+    /// The whole file.
+    pub(crate) fn finish(mut self) -> Result<Vec<u8>, FrameError> {
+        if !self.group.is_empty() {
+            self.end_group()?;
+        }
+        self.parquet.finish()?;
+        Ok(std::mem::take(&mut *self.written.bytes()))
+    }
+}
+
+/// Where Parquet's writer, which keeps what it is given, leaves the bytes.
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Written {
+    fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The rows as a Parquet file.
+pub(crate) fn write<'a>(rows: impl Iterator<Item = Placed<&'a str>>) -> Result<Vec<u8>, FrameError> {
+    let mut writer = Writer::new()?;
+    for placed in rows {
+        writer.push(placed)?;
+    }
+    writer.finish()
 }
 
 fn schema() -> Schema {
@@ -70,7 +123,7 @@ fn schema() -> Schema {
     features.chain(others.map(|(name, kind)| Field::new(name.into(), kind))).collect()
 }
 
-fn frame(rows: &[Placed<'_>]) -> Result<DataFrame, PolarsError> {
+fn frame<B: AsRef<str>>(rows: &[Placed<B>]) -> Result<DataFrame, PolarsError> {
     let mut columns: Vec<Column> = Vec::with_capacity(FEATURE_COUNT + 3);
     for feature in Feature::ALL {
         let values = rows.iter().map(|placed| placed.record.vector.code(feature).value());
@@ -79,7 +132,7 @@ fn frame(rows: &[Placed<'_>]) -> Result<DataFrame, PolarsError> {
     }
     let labels = rows.iter().map(|placed| placed.record.label.as_str());
     columns.push(Series::from(StringChunked::from_iter_values(LABEL.into(), labels)).into());
-    let batches = rows.iter().map(|placed| placed.batch);
+    let batches = rows.iter().map(|placed| placed.batch.as_ref());
     columns.push(Series::from(StringChunked::from_iter_values(BATCH.into(), batches)).into());
     let numbers: Vec<u64> = rows.iter().map(|placed| placed.row).collect();
     columns.push(Series::new(ROW.into(), numbers).into());
@@ -146,7 +199,7 @@ mod tests {
 
     use super::*;
 
-    fn placed(records: &[Record]) -> impl Iterator<Item = Placed<'_>> {
+    fn placed(records: &[Record]) -> impl Iterator<Item = Placed<&'static str>> + '_ {
         records.iter().zip(0..).map(|(record, row)| Placed { record: *record, batch: "b1", row })
     }
 
@@ -183,7 +236,7 @@ mod tests {
     #[test]
     fn other_values_are_refused_with_their_place() {
         let records = [Record { vector: FeatureVector::MISSING, label: Label::Phishing }; 3];
-        let rows: Vec<Placed<'_>> = placed(&records).collect();
+        let rows: Vec<Placed<&str>> = placed(&records).collect();
         let written = |column: Column| {
             let mut frame = frame(&rows).unwrap();
             frame.with_column(column).unwrap();

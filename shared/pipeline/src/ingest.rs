@@ -1,21 +1,21 @@
 //! Ingest: a snapshot of the record store.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use lurelight_schema::{Label, Record, RecordsDigest};
+use lurelight_schema::Digest;
 use lurelight_store::ErrorKind;
 use serde::{Deserialize, Serialize};
 
 use crate::no_change;
 use crate::promote;
 use crate::run_folder::{RunFolder, Stored};
-use crate::snapshot::{self, IngestedBatch};
+use crate::snapshot::{self, IngestedBatch, Taking};
 use crate::work::calculate;
 use crate::{Error, Listener, RunRequest, Stage, Stores};
 
 /// How many records are asked for at a time.
 const READ_ROWS: u64 = 50_000;
-/// For how many records room is taken before they are there.
-const RESERVED_ROWS_MAX: u64 = 1 << 22;
 
 /// `ingest.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,18 +100,17 @@ async fn begin(
     listener: &Listener,
     folder: RunFolder<'_>,
 ) -> Result<IngestReport, Error> {
-    let (records, batches) = read_all(stores, listener).await?;
-    if records.is_empty() {
+    let (taken, batches) = read_all(stores, listener).await?;
+    let (rows, phishing) = (taken.rows, taken.phishing);
+    if rows == 0 {
         return Err(Error::Empty { place: stores.records.place() });
     }
-    let digest = RecordsDigest::of(&records);
-    let phishing = records.iter().filter(|record| record.label == Label::Phishing).count() as u64;
-    let rows = records.len() as u64;
+    let (digest, bytes) = calculate(Stage::Ingest, move || taken.finish()).await?;
     let champion = stores.registry().champion().await?.map(|champion| ServingVersion {
         version: champion.event.details.version,
         model: champion.event.details.model,
     });
-    let (snapshot, batches) = keep(stores, digest, records, batches).await?;
+    let snapshot = keep(stores, digest, bytes.into()).await?;
     let mut report = IngestReport {
         request: request.clone(),
         dataset: digest.to_string(),
@@ -128,47 +127,46 @@ async fn begin(
     Ok(report)
 }
 
-async fn read_all(stores: &Stores, listener: &Listener) -> Result<(Vec<Record>, Vec<IngestedBatch>), Error> {
+/// Reads all closed batches, part by part, into a snapshot.
+async fn read_all(stores: &Stores, listener: &Listener) -> Result<(Taking, Vec<IngestedBatch>), Error> {
     let closed = stores.records.batches().await?;
     let total: u64 = closed.iter().map(|batch| batch.closing.rows).sum();
     listener.stage_begins(Stage::Ingest, total);
-    let mut records = Vec::with_capacity(total.min(RESERVED_ROWS_MAX) as usize);
+    let mut taking = Taking::new()?;
     let mut batches = Vec::with_capacity(closed.len());
     for batch in &closed {
-        let before = records.len();
+        let name: Arc<str> = batch.id.to_string().into();
+        let before = taking.rows;
         for first in (0..batch.closing.rows).step_by(READ_ROWS as usize) {
             let end = batch.closing.rows.min(first + READ_ROWS);
-            records.extend(stores.records.read(batch.id, first..end).await?);
+            let records = stores.records.read(batch.id, first..end).await?;
+            let name = Arc::clone(&name);
+            taking = calculate(Stage::Ingest, move || {
+                taking.take(&name, first, &records)?;
+                Ok(taking)
+            })
+            .await?;
             listener.stage_advances(Stage::Ingest, end - first);
         }
-        batches.push(IngestedBatch::new(batch, (records.len() - before) as u64));
+        batches.push(IngestedBatch::new(batch, taking.rows - before));
     }
-    Ok((records, batches))
+    Ok((taking, batches))
 }
 
 /// Keeps the snapshot, unless it is there. Objects are seen whole or not at all, so one that is there is complete.
-async fn keep(
-    stores: &Stores,
-    digest: lurelight_schema::Digest,
-    records: Vec<Record>,
-    batches: Vec<IngestedBatch>,
-) -> Result<(Stored, Vec<IngestedBatch>), Error> {
+async fn keep(stores: &Stores, digest: Digest, bytes: Bytes) -> Result<Stored, Error> {
     let key = snapshot::key(digest);
     match stores.artifacts.get(&key).await {
-        Ok(object) => return Ok((Stored::of(key, &object.bytes), batches)),
+        Ok(object) => return Ok(Stored::of(key, &object.bytes)),
         Err(error) if error.kind == ErrorKind::NotFound => {}
         Err(error) => return Err(error.into()),
     }
-    let (bytes, batches) = calculate(Stage::Ingest, move || {
-        Ok((Bytes::from(snapshot::to_parquet(&records, &batches)?), batches))
-    })
-    .await?;
     match stores.artifacts.create(&key, bytes.clone()).await {
-        Ok(_) => Ok((Stored::of(key, &bytes), batches)),
+        Ok(_) => Ok(Stored::of(key, &bytes)),
         // Another run keeps the same records at the same time.
         Err(error) if error.kind == ErrorKind::AlreadyExists => {
             let object = stores.artifacts.get(&key).await?;
-            Ok((Stored::of(key, &object.bytes), batches))
+            Ok(Stored::of(key, &object.bytes))
         }
         Err(error) => Err(error.into()),
     }

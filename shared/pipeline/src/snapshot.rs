@@ -1,6 +1,8 @@
 //! A snapshot of the record store: what the digest of a dataset names.
 
-use lurelight_schema::{Record, RecordsDigest};
+use std::sync::Arc;
+
+use lurelight_schema::{Digest, Label, Record, RecordsDigest};
 use lurelight_store::{BatchId, Key};
 use serde::{Deserialize, Serialize};
 
@@ -42,10 +44,34 @@ pub(crate) fn places(batches: &[IngestedBatch]) -> impl Iterator<Item = (&str, u
     batches.iter().flat_map(|batch| (0..batch.rows).map(|row| (batch.id.as_str(), row)))
 }
 
-/// The records as Parquet, each with its place.
-pub(crate) fn to_parquet(records: &[Record], batches: &[IngestedBatch]) -> Result<Vec<u8>, Error> {
-    let rows = records.iter().zip(places(batches));
-    Ok(frames::write(rows.map(|(record, (batch, row))| Placed { record: *record, batch, row }))?)
+/// A snapshot that is being taken: records go into its file as they are read, and are not held beside it.
+pub(crate) struct Taking {
+    file: frames::Writer<Arc<str>>,
+    digest: RecordsDigest,
+    pub(crate) rows: u64,
+    pub(crate) phishing: u64,
+}
+
+impl Taking {
+    pub(crate) fn new() -> Result<Taking, Error> {
+        Ok(Taking { file: frames::Writer::new()?, digest: RecordsDigest::new(), rows: 0, phishing: 0 })
+    }
+
+    /// Takes the next records, which lie in their batch from row `first` on.
+    pub(crate) fn take(&mut self, batch: &Arc<str>, first: u64, records: &[Record]) -> Result<(), Error> {
+        for (record, row) in records.iter().zip(first..) {
+            self.digest.push(*record);
+            self.rows += 1;
+            self.phishing += u64::from(record.label == Label::Phishing);
+            self.file.push(Placed { record: *record, batch: Arc::clone(batch), row })?;
+        }
+        Ok(())
+    }
+
+    /// The digest of the records, and the file as Parquet.
+    pub(crate) fn finish(self) -> Result<(Digest, Vec<u8>), Error> {
+        Ok((self.digest.finish(), self.file.finish()?))
+    }
 }
 
 /// Reads rows that a report of this run vouches for, and checks that they are those of `digest`.
@@ -74,6 +100,6 @@ pub(crate) async fn read(
 }
 
 /// Where the snapshot of a dataset lies.
-pub(crate) fn key(digest: lurelight_schema::Digest) -> Key {
+pub(crate) fn key(digest: Digest) -> Key {
     Key::dataset(digest)
 }

@@ -1,9 +1,10 @@
-//! Runs in processes of their own: killed at any moment by SIGKILL, or with one thread. The process is this program,
-//! started again with a task.
+//! Runs in processes of their own: killed at any moment by SIGKILL, with one thread, or measured. The process is this
+//! program, started again with a task.
 #![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
 
 use std::collections::BTreeMap;
 use std::env;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -14,13 +15,18 @@ use libtest_mimic::{Arguments, Trial};
 use lurelight_learn::TrainOptions;
 use lurelight_learn::synthetic::Statistics;
 use lurelight_model::Family;
-use lurelight_pipeline::{DriftRules, Outcome, PromotionRules, RunRequest, Stores, run, silent};
+use lurelight_pipeline::{DriftRules, Outcome, PromotionRules, RunRequest, Stores, ingest, run, silent};
 use lurelight_schema::Record;
 use lurelight_store::{DirectoryArtifacts, DirectoryRecords, push};
 use tokio::runtime::Runtime;
 
 const TASK: &str = "LURELIGHT_PIPELINE_TEST_ROOT";
+/// The same, for a process that ingests and tells how much memory that took.
+const INGEST: &str = "LURELIGHT_PIPELINE_TEST_INGEST";
 const KILLS: u32 = 40;
+/// What a row more may cost a process that ingests. A record has 16 bytes, so it does not hold the records; the bytes of
+/// the snapshot, which it holds, are some 5 a row, and their place grows by doubling.
+const ROW_BYTES_MAX: u64 = 13;
 
 fn main() {
     if let Ok(root) = env::var(TASK) {
@@ -28,6 +34,12 @@ fn main() {
             .unwrap()
             .block_on(run(&request("second"), &stores(Path::new(&root)), &silent()))
             .unwrap();
+        return;
+    }
+    if let Ok(root) = env::var(INGEST) {
+        let ingested = ingest(&request("first"), &stores(Path::new(&root)), &silent());
+        Runtime::new().unwrap().block_on(ingested).unwrap();
+        tell(&peak_bytes().to_string());
         return;
     }
     let trial = |name, test: fn()| {
@@ -38,6 +50,7 @@ fn main() {
     };
     let trials = vec![
         trial("a_run_that_is_killed_anywhere_is_completed_by_running_it_again", killed_runs),
+        trial("ingest_does_not_hold_what_it_reads", memory),
         trial("one_thread_and_many_write_the_same_bytes", one_thread),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
@@ -123,6 +136,33 @@ fn killed_runs() {
         assert_eq!(found.len(), expected.len());
     }
     assert!(broken_off > KILLS / 2, "only {broken_off} of {KILLS} kills met a run that went on");
+}
+
+fn memory() {
+    const MORE: u64 = 1_000_000;
+    let runtime = Runtime::new().unwrap();
+    let [few, many] = [200_000, 200_000 + MORE].map(|rows| {
+        let root = tempfile::tempdir().unwrap();
+        runtime.block_on(pushed(&stores(root.path()), 1, rows as usize));
+        let child = Command::new(env::current_exe().unwrap()).env(INGEST, root.path()).output().unwrap();
+        assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
+        String::from_utf8(child.stdout).unwrap().trim().parse::<u64>().unwrap()
+    });
+    let a_row = many.saturating_sub(few) / MORE;
+    let said = format!("{few} bytes, and {a_row} more for each of {MORE} rows more");
+    tell(&said);
+    assert!(a_row <= ROW_BYTES_MAX, "{said}");
+}
+
+fn tell(line: &str) {
+    std::io::stdout().write_all(format!("{line}\n").as_bytes()).unwrap();
+}
+
+/// The most memory that this process has had.
+fn peak_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() << 10
 }
 
 async fn pushed(stores: &Stores, seed: u64, rows: usize) {
