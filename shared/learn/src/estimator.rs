@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::impute::{NEIGHBOURS, fill, fit_nearest_neighbours};
 use crate::{
-    AdaBoostParams, Criterion, Dataset, DecisionTreeParams, GradientBoostingParams, Limits, LinfaTreesParams,
-    LogisticRegressionParams, NearestNeighboursParams, ParamError, RandomForestParams, Splits,
+    AdaBoostParams, BlendParams, Criterion, Dataset, DecisionTreeParams, ExtraTreesParams,
+    GradientBoostingParams, Limits, LinfaTreesParams, LogisticRegressionParams, NearestNeighboursParams,
+    ParamError, RandomForestParams, Splits,
 };
 
 /// A family with its parameters.
@@ -28,6 +29,10 @@ pub enum Estimator {
     RandomForest(RandomForestParams),
     /// Boosted trees.
     GradientBoosting(GradientBoostingParams),
+    /// Trees with random cuts.
+    ExtraTrees(ExtraTreesParams),
+    /// Boosted trees and trees with random cuts.
+    Blend(BlendParams),
 }
 
 /// Why nothing could be fitted.
@@ -68,6 +73,8 @@ impl Estimator {
             Estimator::DecisionTree(_) => Family::DecisionTree,
             Estimator::RandomForest(_) => Family::RandomForest,
             Estimator::GradientBoosting(_) => Family::GradientBoosting,
+            Estimator::ExtraTrees(_) => Family::ExtraTrees,
+            Estimator::Blend(_) => Family::Blend,
             Estimator::LinfaTrees(_) => Family::LinfaTrees,
             Estimator::NearestNeighbours(_) => Family::NearestNeighbours,
             Estimator::AdaBoost(_) => Family::AdaBoost,
@@ -96,6 +103,8 @@ impl Estimator {
             Estimator::AdaBoost(params) => params.check()?.fit(data)?,
             Estimator::RandomForest(params) => params.check()?.fit(data, seed)?,
             Estimator::GradientBoosting(params) => params.check()?.fit(data, seed)?,
+            Estimator::ExtraTrees(params) => params.check()?.fit(data, seed)?,
+            Estimator::Blend(params) => params.check()?.fit(data, seed)?,
         };
         Ok(Member { imputer, classifier })
     }
@@ -115,6 +124,7 @@ impl Estimator {
             Estimator::AdaBoost(params) => Some(params.n_estimators),
             Estimator::RandomForest(params) => Some(params.n_estimators),
             Estimator::GradientBoosting(params) => Some(params.n_estimators),
+            Estimator::ExtraTrees(params) => Some(params.n_estimators),
             _ => None,
         }
     }
@@ -126,6 +136,7 @@ impl Estimator {
             Estimator::AdaBoost(params) => params.n_estimators = count,
             Estimator::RandomForest(params) => params.n_estimators = count,
             Estimator::GradientBoosting(params) => params.n_estimators = count,
+            Estimator::ExtraTrees(params) => params.n_estimators = count,
             _ => {}
         }
         self
@@ -135,7 +146,9 @@ impl Estimator {
     #[must_use]
     pub fn parameters(&self) -> BTreeMap<String, String> {
         let mut parameters = BTreeMap::new();
-        let mut put = |name: &str, value: String| parameters.insert(name.to_owned(), value);
+        let mut put = |name: &str, value: String| {
+            parameters.insert(name.to_owned(), value);
+        };
         let limits = match self {
             Estimator::LogisticRegression(params) => {
                 put("alpha", params.alpha.to_string());
@@ -172,18 +185,18 @@ impl Estimator {
                 Some(params.limits)
             }
             Estimator::GradientBoosting(params) => {
-                put("l2", params.l2.to_string());
-                put("learning_rate", params.learning_rate.to_string());
-                put("n_estimators", params.n_estimators.to_string());
-                put("subsample", params.subsample.to_string());
-                if params.min_child_weight > 0.0 {
-                    put("min_child_weight", params.min_child_weight.to_string());
-                }
-                if let Some(early) = params.early_stopping {
-                    put("validation_share", early.validation_share.to_string());
-                    put("patience", early.patience.to_string());
-                }
+                put_boosting(params, &mut put);
                 Some(params.limits)
+            }
+            Estimator::ExtraTrees(params) => {
+                put_extra_trees(params, "", &mut put);
+                None
+            }
+            Estimator::Blend(params) => {
+                put("boosting_share", params.boosting_share.to_string());
+                put_boosting(&params.boosting, &mut put);
+                put_extra_trees(&params.extra_trees, "extra_trees_", &mut put);
+                Some(params.boosting.limits)
             }
         };
         if let Some(limits) = limits {
@@ -203,7 +216,31 @@ impl Estimator {
     }
 }
 
-/// The points that are searched for a family: those of the predecessor. A vote has none.
+fn put_boosting(params: &GradientBoostingParams, put: &mut impl FnMut(&str, String)) {
+    put("l2", params.l2.to_string());
+    put("learning_rate", params.learning_rate.to_string());
+    put("n_estimators", params.n_estimators.to_string());
+    put("subsample", params.subsample.to_string());
+    if params.min_child_weight > 0.0 {
+        put("min_child_weight", params.min_child_weight.to_string());
+    }
+    if params.count_power < 1.0 {
+        put("count_power", params.count_power.to_string());
+    }
+    if let Some(early) = params.early_stopping {
+        put("validation_share", early.validation_share.to_string());
+        put("patience", early.patience.to_string());
+    }
+}
+
+fn put_extra_trees(params: &ExtraTreesParams, prefix: &str, put: &mut impl FnMut(&str, String)) {
+    put(&format!("{prefix}n_estimators"), params.n_estimators.to_string());
+    put(&format!("{prefix}max_features"), params.max_features.to_string());
+    put(&format!("{prefix}smoothing"), params.smoothing.to_string());
+    put(&format!("{prefix}count_power"), params.count_power.to_string());
+}
+
+/// The points that are searched for a family: those of the predecessor, where it had the family. A vote has none.
 ///
 /// The limits of boosted trees are ours, chosen on folds 3 to 9 of UCI's records: drawing a third of the features at
 /// each split and leaves of 20 rows lower the log-loss at every learning rate and number of trees.
@@ -253,6 +290,8 @@ pub fn grid(family: Family) -> Vec<Estimator> {
                 })
             })
             .collect(),
+        Family::ExtraTrees => vec![Estimator::ExtraTrees(ExtraTreesParams::default())],
+        Family::Blend => vec![Estimator::Blend(BlendParams::default())],
         Family::SoftVote => Vec::new(),
     }
 }

@@ -5,6 +5,7 @@ use lurelight_model::{Classifier, TreeNode, Trees, logit};
 use lurelight_schema::Label;
 use serde::{Deserialize, Serialize};
 
+use crate::count_power::{all_rows, check_count_power, factors};
 use crate::fields::Fields;
 use crate::grow::Grower;
 use crate::limits::Limits;
@@ -29,6 +30,9 @@ pub struct GradientBoostingParams {
     pub l2: f64,
     /// The sum of hessians in a leaf, at least.
     pub min_child_weight: f64,
+    /// A vector that stands in n rows weighs n to this power; 0 to 1, where 1 is what the rows say.
+    #[serde(default = "all_rows")]
+    pub count_power: f64,
     /// How a tree grows, and where it stops.
     pub limits: Limits,
     /// Whether fitting ends where rows that are held back are judged no better; `None`: all trees are fitted.
@@ -60,6 +64,7 @@ impl Default for GradientBoostingParams {
             subsample: 1.0,
             l2: 1.0,
             min_child_weight: 0.0,
+            count_power: 1.0,
             limits,
             early_stopping: None,
         }
@@ -78,6 +83,7 @@ impl GradientBoostingParams {
         check_share("subsample", self.subsample, 1.0)?;
         check_at_least("l2", self.l2, 0.0)?;
         check_at_least("min_child_weight", self.min_child_weight, 0.0)?;
+        check_count_power(self.count_power)?;
         if let Some(early) = self.early_stopping {
             check_share("validation_share", early.validation_share, 0.5)?;
             check_at_least("patience", early.patience as f64, 1.0)?;
@@ -157,6 +163,7 @@ impl ValidGradientBoostingParams {
         let numbers: Vec<u64> = data.rows().iter().map(|row| fields.number(row.vector)).collect();
         let everyone: Vec<[u32; 2]> = data.rows().iter().map(|row| [row.phishing, row.legitimate]).collect();
         let drawn = (params.subsample * rows as f64).round().max(1.0) as u64;
+        let factors = factors(data, params.count_power);
         let mut log_odds = vec![base; data.len()];
         let (mut probabilities, mut counts) = (vec![0.0; data.len()], Vec::new());
         let mut grower = Grower::new(&fields, params.limits);
@@ -169,7 +176,7 @@ impl ValidGradientBoostingParams {
                 &everyone
             };
             sigmoids(&log_odds, &mut probabilities);
-            objective.scale.steps(&numbers, &probabilities, counts, grower.samples());
+            objective.scale.steps(&numbers, &factors, &probabilities, counts, grower.samples());
             let mut nodes = grower.grow(&objective, &mut stream(seed, &[0x6662_6f6f_7374, number]));
             shrink(&mut nodes, params.learning_rate);
             let walk = Walk::new(&nodes);

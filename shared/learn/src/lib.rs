@@ -24,6 +24,7 @@
 mod best_split;
 mod conclude;
 mod contend;
+mod count_power;
 mod dataset;
 mod estimator;
 mod fields;
@@ -52,7 +53,9 @@ pub mod train;
 
 // One family of classifiers a file.
 mod adaboost;
+mod blend;
 mod decision_tree;
+mod extra_trees;
 mod gradient_boosting;
 mod linfa_trees;
 mod logistic_regression;
@@ -60,10 +63,12 @@ mod nearest_neighbours;
 mod random_forest;
 
 pub use adaboost::{AdaBoostParams, ValidAdaBoostParams};
+pub use blend::{BlendParams, ValidBlendParams};
 pub use calibrate::ThresholdRule;
 pub use dataset::{Dataset, DistinctRow};
 pub use decision_tree::{Criterion, DecisionTreeParams, ValidDecisionTreeParams};
 pub use estimator::{Estimator, FitError, grid};
+pub use extra_trees::{ExtraTreesParams, ValidExtraTreesParams};
 pub use gradient_boosting::{EarlyStopping, GradientBoostingParams, ValidGradientBoostingParams};
 pub use limits::{Limits, Splits};
 pub use linfa_trees::{LinfaTreesParams, ValidLinfaTreesParams};

@@ -53,11 +53,13 @@ impl Scale {
         }
     }
 
-    /// The steps of the rows that were drawn, by what they are taken for: a row's number, its probability of phishing,
-    /// and how many rows of either label were drawn.
+    /// The steps of the rows that were drawn, by what they are taken for: a row's number, what each of its rows weighs, its
+    /// probability of phishing, and how many rows of either label were drawn. All weights together are at most the number
+    /// of rows.
     pub(crate) fn steps(
         self,
         numbers: &[u64],
+        factors: &[f64],
         probabilities: &[f64],
         counts: &[[u32; 2]],
         samples: &mut Vec<Sample<Step>>,
@@ -65,11 +67,12 @@ impl Scale {
         samples.clear();
         samples.resize(numbers.len(), Sample { number: 0, weight: Step::default() });
         let mut kept = 0;
-        for ((number, p), [phishing, legitimate]) in numbers.iter().zip(probabilities).zip(counts) {
+        let rows = numbers.iter().zip(factors).zip(probabilities).zip(counts);
+        for (((number, factor), p), [phishing, legitimate]) in rows {
             let count = phishing + legitimate;
             let rows = f64::from(count as i32);
-            let gradient = rows * p - f64::from(*phishing as i32);
-            let hessian = rows * p * (1.0 - p);
+            let gradient = factor * (rows * p - f64::from(*phishing as i32));
+            let hessian = factor * (rows * p * (1.0 - p));
             let whole = |value: f64, i: usize| {
                 (value * self.per_one[i] + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits())
             };
@@ -139,7 +142,7 @@ mod tests {
             let counts: Vec<_> = rows.iter().map(|(p, l, _)| [*p, *l]).collect();
             let probabilities: Vec<f64> = rows.iter().map(|(.., p)| *p).collect();
             let mut samples = Vec::new();
-            scale.steps(&vec![0; rows.len()], &probabilities, &counts, &mut samples);
+            scale.steps(&vec![0; rows.len()], &vec![1.0; rows.len()], &probabilities, &counts, &mut samples);
             prop_assert_eq!(samples.len(), counts.iter().filter(|[p, l]| p + l > 0).count());
             let total = samples.iter().fold(Step::default(), |sum, sample| sum.plus(sample.weight));
             let sums = scale.sums(total);

@@ -213,6 +213,9 @@ pub(crate) fn staged(member: &Member, data: &Dataset, counts: &[usize]) -> Vec<V
         Classifier::GradientBoosting { base, trees } => {
             staged_sums(trees, data, counts, |sum, _| ScoreUnit::LogOdds.probability(base + sum))
         }
+        Classifier::ExtraTrees(trees) => {
+            staged_sums(trees, data, counts, |sum, count| ScoreUnit::LogOdds.probability(sum / count as f64))
+        }
         Classifier::RandomForest(trees) => staged_sums(trees, data, counts, |sum, count| sum / count as f64),
         Classifier::AdaBoost(trees) => {
             let weights = vote_weights(trees);
@@ -293,8 +296,13 @@ mod tests {
         let data = Dataset::new(&records);
         let (train, test) =
             (data.filter(|row| row.vector.bits() % 3 > 0), data.filter(|row| row.vector.bits() % 3 == 0));
-        for family in [Family::AdaBoost, Family::RandomForest, Family::GradientBoosting, Family::DecisionTree]
-        {
+        for family in [
+            Family::AdaBoost,
+            Family::RandomForest,
+            Family::GradientBoosting,
+            Family::ExtraTrees,
+            Family::DecisionTree,
+        ] {
             let grid = grid(family);
             for ladder in ladders(&grid).into_iter().take(2) {
                 let counts: Vec<usize> = ladder.steps.iter().map(|(count, _)| *count).collect();

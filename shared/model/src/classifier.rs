@@ -28,6 +28,15 @@ pub enum Classifier {
     AdaBoost(Trees),
     /// The share of phishing among the nearest rows.
     NearestNeighbours(NearestNeighbours),
+    /// Extremely randomised trees whose leaves are log-odds of phishing, averaged.
+    ExtraTrees(Trees),
+    /// Boosted and extremely randomised trees in one sum of log-odds, their shares multiplied in.
+    Blend {
+        /// What is added to every row.
+        base: f64,
+        /// The trees of both.
+        trees: Trees,
+    },
 }
 
 /// A family of classifiers.
@@ -49,6 +58,10 @@ pub enum Family {
     RandomForest,
     /// Gradient boosted trees.
     GradientBoosting,
+    /// Extremely randomised trees.
+    ExtraTrees,
+    /// Gradient boosted and extremely randomised trees, their log-odds averaged.
+    Blend,
     /// The mean of the probabilities of the best others.
     SoftVote,
 }
@@ -80,6 +93,8 @@ impl Classifier {
             Classifier::GradientBoosting { .. } => Family::GradientBoosting,
             Classifier::AdaBoost(_) => Family::AdaBoost,
             Classifier::NearestNeighbours(_) => Family::NearestNeighbours,
+            Classifier::ExtraTrees(_) => Family::ExtraTrees,
+            Classifier::Blend { .. } => Family::Blend,
         }
     }
 
@@ -87,7 +102,10 @@ impl Classifier {
     #[must_use]
     pub const fn unit(&self) -> ScoreUnit {
         match self {
-            Classifier::LogisticRegression(_) | Classifier::GradientBoosting { .. } => ScoreUnit::LogOdds,
+            Classifier::LogisticRegression(_)
+            | Classifier::GradientBoosting { .. }
+            | Classifier::ExtraTrees(_)
+            | Classifier::Blend { .. } => ScoreUnit::LogOdds,
             Classifier::DecisionTree(_) | Classifier::RandomForest(_) => ScoreUnit::LeafProbability,
             Classifier::AdaBoost(_) => ScoreUnit::Vote,
             Classifier::NearestNeighbours(_) => ScoreUnit::NeighbourShare,
@@ -99,8 +117,12 @@ impl Classifier {
     pub fn raw_score(&self, vector: FeatureVector) -> f64 {
         match self {
             Classifier::LogisticRegression(linear) => linear.log_odds(vector),
-            Classifier::DecisionTree(trees) | Classifier::RandomForest(trees) => trees.mean(vector),
-            Classifier::GradientBoosting { base, trees } => base + trees.sum(vector),
+            Classifier::DecisionTree(trees)
+            | Classifier::RandomForest(trees)
+            | Classifier::ExtraTrees(trees) => trees.mean(vector),
+            Classifier::GradientBoosting { base, trees } | Classifier::Blend { base, trees } => {
+                base + trees.sum(vector)
+            }
             Classifier::AdaBoost(trees) => trees.sum(vector),
             Classifier::NearestNeighbours(neighbours) => neighbours.phishing_share(vector),
         }
@@ -136,11 +158,10 @@ impl Classifier {
                 let (low, high) = trees.value_range();
                 (low < 0.0 || high > 1.0).then_some("a leaf's share of phishing is not between 0 and 1")
             }
-            Classifier::GradientBoosting { base, trees } => {
-                let (low, high) = trees.value_range();
-                let bound = low.abs().max(high.abs()) * trees.len() as f64 + base.abs();
-                (bound.is_nan() || bound > 1e12).then_some("the log-odds are not finite")
+            Classifier::GradientBoosting { base, trees } | Classifier::Blend { base, trees } => {
+                endless(*base, trees)
             }
+            Classifier::ExtraTrees(trees) => endless(0.0, trees),
             Classifier::AdaBoost(trees) => {
                 let (low, high) = trees.value_range();
                 let bound = low.abs().max(high.abs()) * trees.len() as f64;
@@ -150,6 +171,13 @@ impl Classifier {
             Classifier::LogisticRegression(_) => None,
         }
     }
+}
+
+/// Why a sum of log-odds might not be finite, if it might.
+fn endless(base: f64, trees: &Trees) -> Option<&'static str> {
+    let (low, high) = trees.value_range();
+    let bound = low.abs().max(high.abs()) * trees.len() as f64 + base.abs();
+    (bound.is_nan() || bound > 1e12).then_some("the log-odds are not finite")
 }
 
 impl ScoreUnit {
@@ -167,7 +195,7 @@ impl ScoreUnit {
 
 impl Family {
     /// All of them, the simplest first.
-    pub const ALL: [Family; 8] = [
+    pub const ALL: [Family; 10] = [
         Family::LogisticRegression,
         Family::DecisionTree,
         Family::LinfaTrees,
@@ -175,6 +203,8 @@ impl Family {
         Family::AdaBoost,
         Family::RandomForest,
         Family::GradientBoosting,
+        Family::ExtraTrees,
+        Family::Blend,
         Family::SoftVote,
     ];
 
@@ -189,6 +219,8 @@ impl Family {
             Family::LinfaTrees => "decision tree (linfa)",
             Family::NearestNeighbours => "k nearest neighbours",
             Family::AdaBoost => "AdaBoost",
+            Family::ExtraTrees => "extra trees",
+            Family::Blend => "blend",
             Family::SoftVote => "soft vote",
         }
     }
@@ -206,6 +238,8 @@ impl Family {
             Family::AdaBoost => "adaboost",
             Family::RandomForest => "random-forest",
             Family::GradientBoosting => "gradient-boosting",
+            Family::ExtraTrees => "extra-trees",
+            Family::Blend => "blend",
             Family::SoftVote => "soft-vote",
         }
     }

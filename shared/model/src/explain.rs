@@ -43,10 +43,12 @@ impl Explanation {
 pub(crate) fn explain(classifier: &Classifier, vector: FeatureVector) -> Option<Explanation> {
     Some(match classifier {
         Classifier::LogisticRegression(linear) => explain_linear(linear, vector),
-        Classifier::DecisionTree(trees) | Classifier::RandomForest(trees) => {
+        Classifier::DecisionTree(trees) | Classifier::RandomForest(trees) | Classifier::ExtraTrees(trees) => {
             explain_trees(trees, vector, 0.0, 1.0 / trees.len() as f64)
         }
-        Classifier::GradientBoosting { base, trees } => explain_trees(trees, vector, *base, 1.0),
+        Classifier::GradientBoosting { base, trees } | Classifier::Blend { base, trees } => {
+            explain_trees(trees, vector, *base, 1.0)
+        }
         Classifier::AdaBoost(trees) => explain_trees(trees, vector, 0.0, 1.0),
         Classifier::NearestNeighbours(_) => return None,
     })
