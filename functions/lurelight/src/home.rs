@@ -33,7 +33,8 @@ pub struct Home {
     /// The secret of Secrets Manager that holds MongoDB's connection string [env: LURELIGHT_MONGODB_SECRET]
     /// [default: mongodb-uri below LURELIGHT_SECRETS_PREFIX, or where that is not set the variable MONGODB_URI]
     ///
-    /// Without --bucket the records are in MongoDB all the same, and the rest in the directory.
+    /// Without a bucket, whatever names one of secret, database and collection keeps the records in MongoDB and the rest
+    /// in the directory. The connection string may also be in a file, which the variable MONGODB_URI_FILE names.
     #[arg(long, value_name = "SECRET", global = true, help_heading = CLOUD)]
     mongodb_secret: Option<String>,
     /// The database of the records [env: LURELIGHT_MONGODB_DATABASE] [default: lurelight]
@@ -121,10 +122,12 @@ impl Home {
         let place = self.place();
         let secret = self.mongodb_secret.clone().or_else(|| variable("LURELIGHT_MONGODB_SECRET"));
         let prefix = variable("LURELIGHT_SECRETS_PREFIX");
+        let database = self.mongodb_database.clone().or_else(|| variable("LURELIGHT_MONGODB_DATABASE"));
+        let collection = self.mongodb_collection.clone().or_else(|| variable("LURELIGHT_MONGODB_COLLECTION"));
         let in_mongodb = matches!(place, Place::Bucket(_))
             || secret.is_some()
-            || self.mongodb_database.is_some()
-            || self.mongodb_collection.is_some();
+            || database.is_some()
+            || collection.is_some();
         let managed = in_mongodb && (secret.is_some() || prefix.is_some());
         let aws = (managed || matches!(place, Place::Bucket(_))).then(aws).transpose()?;
         let records: Arc<dyn RecordStore> = match &place {
@@ -135,7 +138,7 @@ impl Home {
                     (Some(aws), None, Some(prefix)) => managed_secret(aws, &format!("{prefix}/{URI}"))?,
                     _ => (Arc::new(EnvironmentSecrets) as Arc<dyn Secrets>, secret_name(URI)?),
                 };
-                Arc::new(MongoRecords::new(self.collection()?, secrets, uri))
+                Arc::new(MongoRecords::new(named(database, collection)?, secrets, uri))
             }
         };
         let artifacts: Arc<dyn ArtifactStore> = match (&place, &aws) {
@@ -145,16 +148,13 @@ impl Home {
         };
         Ok(Stores { artifacts, records })
     }
+}
 
-    fn collection(&self) -> Result<MongoPlace, Failure> {
-        let named = |flag: &Option<String>, name, default: &str| {
-            flag.clone().or_else(|| variable(name)).unwrap_or_else(|| default.to_owned())
-        };
-        let database = named(&self.mongodb_database, "LURELIGHT_MONGODB_DATABASE", MongoPlace::DATABASE);
-        let collection =
-            named(&self.mongodb_collection, "LURELIGHT_MONGODB_COLLECTION", MongoPlace::COLLECTION);
-        MongoPlace::new(database, collection).map_err(|error| Failure::Usage(error.into()))
-    }
+/// A database and a collection, as they are called or as they usually are.
+fn named(database: Option<String>, collection: Option<String>) -> Result<MongoPlace, Failure> {
+    let database = database.unwrap_or_else(|| MongoPlace::DATABASE.to_owned());
+    let collection = collection.unwrap_or_else(|| MongoPlace::COLLECTION.to_owned());
+    MongoPlace::new(database, collection).map_err(|error| Failure::Usage(error.into()))
 }
 
 /// Where a command looks that names nothing.

@@ -23,7 +23,7 @@ use crate::{output, version};
 /// is from.
 ///
 /// Administration (training, runs, promoting and rolling back) needs a token: one of those in ADMINISTRATION_TOKENS,
-/// separated by white space. With LURELIGHT_ADMINISTRATION_ACCESS=open nobody needs one, on a loopback address alone.
+/// separated by white space, or in the file that ADMINISTRATION_TOKENS_FILE names. With LURELIGHT_ADMINISTRATION_ACCESS=open nobody needs one, on a loopback address alone.
 /// Training runs in this process, on the records of the home.
 ///
 /// Other settings come from variables: see `predict --help`.

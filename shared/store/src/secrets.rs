@@ -2,6 +2,9 @@
 
 use std::env::{self, VarError};
 use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
 use std::str::FromStr;
 
 use async_trait::async_trait;
@@ -44,9 +47,16 @@ pub trait Secrets: fmt::Debug + Send + Sync {
     async fn refresh(&self, name: &SecretName) -> Result<Secret, Error>;
 }
 
-/// Secrets in variables of this process's environment. `mongodb-uri` is in `MONGODB_URI`.
+/// Secrets in variables of this process's environment, or in files that variables name: `mongodb-uri` is in
+/// `MONGODB_URI`, or in the file of `MONGODB_URI_FILE`, without the line's end. A file is read each time, so that what is
+/// written there later needs no restart.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EnvironmentSecrets;
+
+/// What the variable of a secret is called with this behind it, where it names a file.
+const FILE: &str = "_FILE";
+/// The most that a file of a secret may hold.
+const FILE_BYTES_MAX: u64 = 64 * 1024;
 
 impl Secret {
     /// Hides a value.
@@ -107,28 +117,76 @@ impl Secrets for EnvironmentSecrets {
 
     async fn get(&self, name: &SecretName) -> Result<Secret, Error> {
         let variable = name.variable();
-        match env::var(&variable) {
-            Ok(value) if !value.is_empty() => Ok(Secret(value)),
-            Ok(_) => {
-                Err(Error::new(ErrorKind::NotFound, variable, "this variable is empty: set it to the secret"))
+        let file = format!("{variable}{FILE}");
+        let text = match (value_of(&variable)?, value_of(&file)?) {
+            (Some(_), Some(_)) => {
+                let message = format!("this variable is set, and so is {file}: take one of them away");
+                return Err(Error::new(ErrorKind::Invalid, variable, message));
             }
-            Err(VarError::NotPresent) => Err(Error::new(
+            (Some(value), None) => value,
+            (None, Some(path)) => return read_file(&file, Path::new(&path)),
+            (None, None) => {
+                let message = format!(
+                    "this variable is not set: set it to the secret, or {file} to a file that holds it"
+                );
+                return Err(Error::new(ErrorKind::NotFound, variable, message));
+            }
+        };
+        if text.is_empty() {
+            return Err(Error::new(
                 ErrorKind::NotFound,
                 variable,
-                "this variable is not set: set it to the secret",
-            )),
-            // Its source would show the value.
-            Err(VarError::NotUnicode(_)) => Err(Error::new(
-                ErrorKind::Invalid,
-                variable,
-                "the value of this variable is no UTF-8 text: set it anew",
-            )),
+                "this variable is empty: set it to the secret",
+            ));
         }
+        Ok(Secret(text))
     }
 
     async fn refresh(&self, name: &SecretName) -> Result<Secret, Error> {
         self.get(name).await
     }
+}
+
+/// What a variable holds, which may be nothing.
+fn value_of(variable: &str) -> Result<Option<String>, Error> {
+    match env::var(variable) {
+        Ok(value) => Ok(Some(value)),
+        Err(VarError::NotPresent) => Ok(None),
+        // Its source would show the value.
+        Err(VarError::NotUnicode(_)) => Err(Error::new(
+            ErrorKind::Invalid,
+            variable,
+            "the value of this variable is no UTF-8 text: set it anew",
+        )),
+    }
+}
+
+/// The secret in a file, which `variable` names.
+fn read_file(variable: &str, path: &Path) -> Result<Secret, Error> {
+    let what = format!("{variable}={}", path.display());
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text));
+    if let Err(error) = read {
+        use std::io::ErrorKind as Io;
+        let (kind, message) = match error.kind() {
+            Io::NotFound => (ErrorKind::NotFound, "there is no such file: write the secret to it".to_owned()),
+            Io::PermissionDenied => {
+                (ErrorKind::PermissionDenied, "this user may not read the file: let it".to_owned())
+            }
+            Io::InvalidData => (ErrorKind::Invalid, "the file is no UTF-8 text: write it anew".to_owned()),
+            _ => (ErrorKind::Unavailable, format!("the file cannot be read: {error}")),
+        };
+        return Err(Error::new(kind, what, message));
+    }
+    if text.len() as u64 > FILE_BYTES_MAX {
+        let message = format!("the file holds more than {FILE_BYTES_MAX} bytes, which no secret does");
+        return Err(Error::new(ErrorKind::Invalid, what, message));
+    }
+    let secret = text.trim_end_matches(['\r', '\n']);
+    if secret.is_empty() {
+        return Err(Error::new(ErrorKind::NotFound, what, "the file is empty: write the secret to it"));
+    }
+    Ok(Secret(secret.to_owned()))
 }
 
 #[cfg(test)]

@@ -116,7 +116,7 @@ fn unconfigured(name: &str, place: &str) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-configured", "Nobody can be let in yet", detail).hint(format!(
         "Whoever operates this sets it to what `openssl rand -hex 32` prints: on AWS by `aws secretsmanager \
          create-secret --name PREFIX/{name} --secret-string …`, where PREFIX is LURELIGHT_SECRETS_PREFIX; on one's own \
-         machine by the variable {variable}, or for an address of this machine alone by \
-         LURELIGHT_ADMINISTRATION_ACCESS=open. A new secret is seen within ten seconds."
+         machine by the variable {variable} or a file that {variable}_FILE names, or for an address of this machine \
+         alone by LURELIGHT_ADMINISTRATION_ACCESS=open. A new secret is seen within ten seconds."
     ))
 }
