@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use lurelight_pipeline::{InProcessRunner, silent};
+use lurelight_pipeline::{InProcessRunner, Stores, WhenEnded, silent};
 use lurelight_runtime::{Config, Listener, telemetry};
 use lurelight_store::{EnvironmentSecrets, ModelRegistry};
 use lurelight_web::Pages;
@@ -14,6 +14,7 @@ use predict::{Serving, Timing};
 use crate::chosen;
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::mlflow::{Beside, LIMIT_SECONDS};
 use crate::{output, version};
 
 /// Serve the upload page, the prediction API and administration on this machine.
@@ -24,7 +25,7 @@ use crate::{output, version};
 ///
 /// Administration (training, runs, promoting and rolling back) needs a token: one of those in ADMINISTRATION_TOKENS,
 /// separated by white space, or in the file that ADMINISTRATION_TOKENS_FILE names. With LURELIGHT_ADMINISTRATION_ACCESS=open nobody needs one, on a loopback address alone.
-/// Training runs in this process, on the records of the home.
+/// Training runs in this process, on the records of the home; MLflow is told of it where MLFLOW_TRACKING_URI names one.
 ///
 /// Other settings come from variables: see `predict --help`.
 #[derive(Debug, clap::Args)]
@@ -59,11 +60,26 @@ pub fn run(args: Args) -> Result<(), Failure> {
     };
     let runtime = tokio::runtime::Runtime::new().context("the server cannot start")?;
     let runner = InProcessRunner::new(stores.clone(), version::program(), silent());
+    let runner = runner.when_ended(telling(stores.clone()));
     let context = admin::Administration::new(stores.artifacts, Some(Arc::new(runner)));
     let router =
         predict::guarded_router(serving.clone(), &prediction).merge(admin::router(context, &administration));
     runtime.block_on(serve(&serving, router, &config)).context("the server stopped")?;
     Ok(())
+}
+
+/// Tells MLflow of runs, where one is named, beside whatever else is done.
+fn telling(stores: Stores) -> WhenEnded {
+    let mlflow = Arc::new(Beside::new(None, LIMIT_SECONDS));
+    Arc::new(move |run, ended| {
+        let (mlflow, stores) = (Arc::clone(&mlflow), stores.clone());
+        tokio::spawn(async move {
+            match ended {
+                Ok(()) => drop(mlflow.run(&run, &stores).await),
+                Err(error) => mlflow.failed(&run, &error.into(), &stores).await,
+            }
+        });
+    })
 }
 
 async fn serve(

@@ -2,6 +2,9 @@
 //! the middle.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test reports by panicking")]
 
+#[path = "../../admin/tests/support/mod.rs"]
+mod support;
+
 mod home;
 #[path = "../../../shared/mlflow/tests/server/process.rs"]
 mod process;
@@ -30,6 +33,7 @@ const SHARED: &[(&str, Shared)] = &[
     ("a_training_that_fails_is_shown_as_failed", failed),
     ("runs_from_before_there_was_an_mlflow_are_shown_by_sync", before),
     ("a_wrong_address_stops_no_training", wrong_address),
+    ("a_run_that_was_started_over_the_web_is_shown", over_the_web),
 ];
 
 /// On a server of their own, which they maltreat.
@@ -314,6 +318,23 @@ fn wrong_address(_: &Mlflow, told: &Told) {
         let done = told.lurelight(&["mlflow", "sync", "--mlflow-uri", uri]);
         assert_eq!(done.code, 2, "{}", done.err);
     }
+}
+
+fn over_the_web(server: &Mlflow, told: &Told) {
+    let variables =
+        [("MLFLOW_TRACKING_URI", told.uri.as_str()), ("MLFLOW_EXPERIMENT_NAME", &told.experiment)];
+    let web = support::Server::start(env!("CARGO_BIN_EXE_lurelight"), &["serve"], told.path(), &variables);
+    let training = serde_json::json!({"families": ["logistic_regression"]});
+    web.post("/train", &serde_json::json!({"run": "r-1", "parameters": {"training": training}}))
+        .send()
+        .expect(202);
+    // Told beside whatever else the server does.
+    let finished =
+        |shown: &Value| tag(shown, "lurelight.candidate") == "-" && text(shown, "/info/status") == "FINISHED";
+    while !server.runs(&told.experiment).iter().any(finished) {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(tag(&server.run(&told.experiment, "r-1", "-"), "lurelight.run"), "r-1");
 }
 
 fn gone(mut server: Mlflow, told: &Told) {

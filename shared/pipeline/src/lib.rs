@@ -61,7 +61,7 @@ pub use rows::RowsError;
 pub use run::run;
 pub use run_failure::{RunFailure, find_failure, record_failure};
 pub use run_folder::Stored;
-pub use runner::InProcessRunner;
+pub use runner::{InProcessRunner, WhenEnded};
 pub use snapshot::IngestedBatch;
 pub use stage::{Stage, UnknownStage};
 pub use stores::Stores;

@@ -17,11 +17,15 @@ const RUNNING_MAX: usize = 4;
 
 type States = Arc<Mutex<HashMap<RunId, RunProgress>>>;
 
+/// Hears of each run that has ended here, and how.
+pub type WhenEnded = Arc<dyn Fn(RunId, Result<(), Error>) + Send + Sync>;
+
 /// Runs the pipeline in this process.
 pub struct InProcessRunner {
     stores: Stores,
     program: String,
     listener: Listener,
+    when_ended: Option<WhenEnded>,
     states: States,
 }
 
@@ -29,7 +33,19 @@ impl InProcessRunner {
     /// A runner over these stores. `program` is what versions say made them.
     #[must_use]
     pub fn new(stores: Stores, program: impl Into<String>, listener: Listener) -> InProcessRunner {
-        InProcessRunner { stores, program: program.into(), listener, states: States::default() }
+        InProcessRunner {
+            stores,
+            program: program.into(),
+            listener,
+            when_ended: None,
+            states: States::default(),
+        }
+    }
+
+    /// The same, which also says when a run has ended: on a task of the runtime, after its state is known.
+    #[must_use]
+    pub fn when_ended(self, when_ended: WhenEnded) -> InProcessRunner {
+        InProcessRunner { when_ended: Some(when_ended), ..self }
     }
 
     /// Takes a name, unless somebody has it. Returns whether it was free.
@@ -85,14 +101,18 @@ impl TrainingRunner for InProcessRunner {
         // A task of its own, so that whatever breaks it off is noticed.
         let work =
             tokio::spawn(async move { run::run(&request, &stores, &(Arc::new(heard) as Listener)).await });
+        let when_ended = self.when_ended.clone();
         tokio::spawn(async move {
-            let status = match work.await {
-                Ok(Ok(_)) => RunStatus::Succeeded,
-                Ok(Err(error)) => RunStatus::Failed { reason: error.to_string() },
-                Err(error) => RunStatus::Stopped { reason: error.to_string() },
+            let (status, ended) = match work.await {
+                Ok(Ok(_)) => (RunStatus::Succeeded, Some(Ok(()))),
+                Ok(Err(error)) => (RunStatus::Failed { reason: error.to_string() }, Some(Err(error))),
+                Err(error) => (RunStatus::Stopped { reason: error.to_string() }, None),
             };
             if let Some(state) = lock(&states).get_mut(&run) {
                 (state.status, state.ended_at) = (status, Some(Timestamp::now()));
+            }
+            if let (Some(when_ended), Some(ended)) = (when_ended, ended) {
+                when_ended(run, ended);
             }
         });
         Ok(name)
