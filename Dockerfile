@@ -55,5 +55,6 @@ ENV PATH=/usr/bin \
     SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 USER 65532:65532
 EXPOSE 9000
+HEALTHCHECK --interval=30s --timeout=6s --start-period=10s CMD ["/usr/bin/lurelight", "healthcheck"]
 ENTRYPOINT ["/usr/bin/lurelight"]
 CMD ["serve"]

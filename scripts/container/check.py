@@ -89,26 +89,35 @@ class Cases:
             refused = served.ask("/runs", Accept="application/json")
             check(refused.status == 503, f"it was answered {refused.status}")
             hint = refused.json()["hint"]
-            check("ADMINISTRATION_TOKENS" in hint, f"the hint is: {hint}")
+            check("ADMINISTRATION_TOKENS_FILE" in hint, f"the hint is: {hint}")
         code, said = container.run("serve", variables={"LURELIGHT_ADMINISTRATION_ACCESS": "open"})
         check(code == 1 and "this machine alone" in said, f"open ended with {code}: {said}")
         return f"503; open: {said.strip()}"
 
-    def ends_when_asked(self) -> str:
-        """SIGTERM ends it well"""
-        with Container(self.image, self.contents).serving() as served:
+    def tells_its_health(self) -> str:
+        """the health check follows the server, and SIGTERM ends it well"""
+        container = Container(self.image, self.contents)
+        with container.serving() as served:
+            code, well = container.healthy()
+            check(code == 0, f"a server that answers is {code}: {well}")
             ended = served.end()
             check(ended == 0, f"it ended with {ended}")
-        return "exit code 0"
+        code, said = container.healthy()
+        check(code == 1, f"a server that is not there is {code}: {said}")
+        return f"{well}; then: {said}"
 
     def trains_in_a_home(self) -> str:
-        """with a mounted home and a token it takes rows, trains over the web, and serves its champion"""
-        container = Container(self.image, self.contents, self.home)
+        """with a mounted home and tokens in a file it takes rows, trains over the web, and serves its champion"""
+        secrets = Path(tempfile.mkdtemp())
+        secrets.chmod(0o755)
+        (secrets / "administration-tokens").write_text(TOKEN + "\n")
+        container = Container(self.image, self.contents, self.home, secrets)
         code, rows = container.run("sample", "600")
         check(code == 0, f"sample ended with {code}: {rows}")
         code, said = container.run("push", "-", given=rows)
         check(code == 0, f"push ended with {code}: {said}")
-        with container.serving(ADMINISTRATION_TOKENS=TOKEN, LURELIGHT_CHAMPION_SECONDS="0") as served:
+        tokens = "/run/secrets/administration-tokens"
+        with container.serving(ADMINISTRATION_TOKENS_FILE=tokens, LURELIGHT_CHAMPION_SECONDS="0") as served:
             may = {"Authorization": f"Bearer {TOKEN}", "Content_Type": "application/json"}
             body = json.dumps({"run": "first", "reason": "the first", "parameters": PARAMETERS})
             started = served.ask("/train", body, **may)
@@ -209,7 +218,7 @@ def main() -> None:
         cases.holds_one_program,
         cases.serves_without_a_home,
         cases.is_closed_until_told,
-        cases.ends_when_asked,
+        cases.tells_its_health,
         cases.trains_in_a_home,
         cases.serves_from_a_bucket,
     ]

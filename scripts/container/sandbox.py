@@ -43,17 +43,22 @@ class Image:
     environment: dict[str, str]
     entrypoint: list[str]
     command: list[str]
+    health: list[str]
     labels: dict[str, str]
 
     @classmethod
     def read(cls, path: Path) -> "Image":
         """From what `buildah inspect` says."""
         config = json.loads(path.read_text())["Docker"]["config"]
+        kind, *health = config["Healthcheck"]["Test"]
+        if kind != "CMD":
+            raise ValueError(f"the health check is {kind}, which needs a shell, and there is none")
         return cls(
             user=config["User"],
             environment=dict(variable.split("=", 1) for variable in config["Env"]),
             entrypoint=config["Entrypoint"],
             command=config["Cmd"],
+            health=health,
             labels=config["Labels"],
         )
 
@@ -114,6 +119,12 @@ class Container:
         process = self.start([*self.image.entrypoint, *arguments], variables=variables or {}, stdin=subprocess.PIPE)
         said, _ = process.communicate(given)
         return process.returncode, said
+
+    def healthy(self) -> tuple[int, str]:
+        """Runs the image's health check."""
+        process = self.start(self.image.health)
+        said, _ = process.communicate()
+        return process.returncode, said.strip()
 
     @contextmanager
     def serving(self, *arguments: str, **variables: str) -> Iterator["Served"]:

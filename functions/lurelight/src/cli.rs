@@ -6,7 +6,8 @@ use clap::{Parser, Subcommand};
 
 use crate::failure::Failure;
 use crate::{
-    batches, card, export, mlflow, models, output, predict, push, runs, sample, schema, serve, train, version,
+    batches, card, export, healthcheck, mlflow, models, output, predict, push, runs, sample, schema, serve,
+    train, version,
 };
 
 /// Tells phishing sites from legitimate ones, by 30 coded features of each site.
@@ -46,6 +47,7 @@ enum Command {
     Train(Box<train::Args>),
     Predict(predict::Args),
     Serve(serve::Args),
+    Healthcheck(healthcheck::Args),
     Runs(runs::Args),
     Models(models::Args),
     Mlflow(mlflow::Args),
@@ -63,6 +65,7 @@ pub fn run() -> ExitCode {
         Command::Train(args) => train::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Serve(args) => serve::run(args),
+        Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Runs(args) => runs::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Mlflow(args) => mlflow::run(&args),

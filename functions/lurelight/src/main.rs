@@ -7,6 +7,7 @@ mod cli;
 mod export;
 mod failure;
 mod files;
+mod healthcheck;
 mod home;
 mod layout;
 mod mlflow;

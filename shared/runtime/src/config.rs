@@ -41,6 +41,17 @@ impl Config {
         Self::read(|name| std::env::var(name).ok(), in_lambda())
     }
 
+    /// Where somebody on this machine finds a server that listens on `address`: `http://127.0.0.1:9000/`, with the base
+    /// path if there is one.
+    #[must_use]
+    pub fn url_at(&self, address: SocketAddr) -> String {
+        let mut reachable = address;
+        if reachable.ip().is_unspecified() {
+            reachable.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        format!("http://{reachable}{}/", self.base_path.clone().unwrap_or_default())
+    }
+
     /// Reads variables through `variable`, for Lambda or not.
     fn read(variable: impl Fn(&str) -> Option<String>, in_lambda: bool) -> Result<Self, Error> {
         let get = |name: &'static str| variable(name).filter(|value| !value.is_empty());
@@ -128,6 +139,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(config.address.to_string(), "0.0.0.0:80");
+        assert_eq!(config.url_at(config.address), "http://127.0.0.1:80/prod/");
         assert_eq!(config.base_path.unwrap().as_str(), "/prod");
         assert_eq!(config.limits.answer_bytes, None);
         assert_eq!(config.limits.body_idle, Duration::from_secs(1));

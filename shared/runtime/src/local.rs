@@ -43,11 +43,7 @@ impl Listener {
     /// Where a browser finds it: `http://127.0.0.1:9000/`, with the base path if there is one.
     #[must_use]
     pub fn url(&self, config: &Config) -> String {
-        let mut reachable = self.address;
-        if reachable.ip().is_unspecified() {
-            reachable.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
-        }
-        format!("http://{reachable}{}/", config.base_path.clone().unwrap_or_default())
+        config.url_at(self.address)
     }
 
     /// Answers requests until Ctrl-C or SIGTERM; those under way are finished first.
