@@ -21,10 +21,11 @@ ROW = ",".join(["1"] * 30)
 
 
 def rotates(scene: Scene) -> str:
-    """tokens and database user are replaced, and no request and no training fails meanwhile"""
+    """tokens, session key and database user are replaced, and no request and no training fails meanwhile"""
     client = Client(scene)
     prepare(scene, client)
     with Shell(scene) as shell, Asker(client.questions()) as asker:
+        replace_session_key(scene, client, shell)
         replace_tokens(scene, client, shell, asker)
         trainings = replace_database_user(scene, shell)
     failed = asker.not_answered()
@@ -113,6 +114,19 @@ def prepare(scene: Scene, client: Client) -> None:
     check(nobody.status == 401, f"a verdict without a token is answered with {nobody.status}")
 
 
+def replace_session_key(scene: Scene, client: Client, shell: Shell) -> None:
+    before, old = client.cookie, shell.do("secret session-key")
+    twice, _at_last = page("The session key")
+    for command in twice.commands:
+        shell.do(command)
+    # A session of a later second: before it is used, no process has seen the new key sign anything.
+    time.sleep(1)
+    client.cookie = client.signed_in()
+    check(client.cookie != before, "the session is the old one")
+    check(client.admin("GET", "/runs", {"cookie": before}).status == 200, "who was signed in is signed out")
+    scene.other_secrets += [old, shell.do('printf %s "$new"')]
+
+
 def replace_tokens(scene: Scene, client: Client, shell: Shell, asker: Asker) -> None:
     both, alone = page("Tokens")
     old_cookie, old, new = client.cookie, {}, {}
@@ -148,7 +162,9 @@ def replace_database_user(scene: Scene, shell: Shell) -> int:
     trained(scene, "while-both-are-there", 7)
     scene.database.drop_user(old)
     time.sleep(IDLE_SECONDS)
+    check(not log_of_refusals(scene), "the old user was refused before it was dropped")
     trained(scene, "by-the-new-user", 8)
+    check(len(log_of_refusals(scene)) == 1, "a process that knew the old user should have been refused, once")
     said = scene.operate("batches")
     check(said.strip() != "", "the command line finds no batch")
     return 3
@@ -160,6 +176,12 @@ def trained(scene: Scene, run: str, folds: int) -> None:
     done = scene.execute(run, asked)
     check(done.status == "SUCCEEDED", f"{run} ended with {done.error}: {done.cause}")
     check(done.failed_tasks == 0, f"{done.failed_tasks} stages of {run} had to be tried again")
+
+
+def log_of_refusals(scene: Scene) -> list[str]:
+    found = scene.emulator.client("logs").filter_log_events(logGroupName="/aws/lambda/lurelight-dev-ingest")
+    lines = [line for logged in found["events"] for line in logged["message"].splitlines()]
+    return [line for line in lines if "the user known so far was refused" in line]
 
 
 def page(section: str) -> list[Block]:

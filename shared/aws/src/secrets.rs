@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use lurelight_store::{Error, ErrorKind, Secret, SecretName, Secrets};
 use serde_json::Value;
 
@@ -87,7 +88,19 @@ impl Secrets for ManagedSecrets {
         let what = format!("secret {id}");
         let answer = self.client.get_secret_value().secret_id(&id).send().await;
         let answer = answer.map_err(|error| {
+            // Of a request with nothing but a name in it: the secret is waiting for its deletion.
+            let is_deleted =
+                error.as_service_error().is_some_and(GetSecretValueError::is_invalid_request_exception);
             let error = failure(&what, "cannot be read", error);
+            if is_deleted {
+                return Error {
+                    message: format!(
+                        "{}; bring it back by `aws secretsmanager restore-secret --secret-id {id}`",
+                        error.message
+                    ),
+                    ..error
+                };
+            }
             if error.kind == ErrorKind::NotFound {
                 return Error {
                     message: format!(

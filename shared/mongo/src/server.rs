@@ -121,6 +121,11 @@ impl Link {
             return Ok(None);
         }
         let made = Arc::new(self.made(uri).await?);
+        tracing::warn!(
+            secret = %self.uri,
+            place = self.what(),
+            "the user known so far was refused, and the secret holds a newer connection string, which is used from now on"
+        );
         *server = Some(Arc::clone(&made));
         Ok(Some(made))
     }

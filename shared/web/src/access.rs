@@ -25,7 +25,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::http::HeaderMap;
 
 pub use identity::{Identity, Means, Role};
-pub use session::{COOKIE, SESSION_SECONDS, SessionKey};
+pub use session::{COOKIE, SESSION_SECONDS, SessionKeys};
 pub use source::{FreshKey, SecretSource};
 pub use tokens::{TOKEN_BYTES_MIN, TokenName, Tokens};
 
@@ -39,7 +39,8 @@ use tokens::TOKEN_BYTES_MAX;
 pub const ADMINISTRATION_TOKENS: &str = "administration-tokens";
 /// The tokens of prediction.
 pub const PREDICTION_TOKENS: &str = "prediction-tokens";
-/// The key by which sessions are signed.
+/// The key by which sessions are signed, or several with white space between: the first signs, and what any of them
+/// signed is believed.
 pub const SESSION_KEY: &str = "session-key";
 
 /// Decides who a request is from. Clones share what they remember.
@@ -63,7 +64,7 @@ struct Guarded {
     /// `None` where tokens of administration are none of its business: sessions are then taken by their signature alone.
     administration: Option<Remembered<Tokens>>,
     prediction: Remembered<Tokens>,
-    key: Remembered<SessionKey>,
+    keys: Remembered<SessionKeys>,
 }
 
 impl Access {
@@ -98,7 +99,7 @@ impl Access {
             place: source.place(),
             administration,
             prediction: Remembered::new(PREDICTION_TOKENS, source, Tokens::parse),
-            key: Remembered::new(SESSION_KEY, source, SessionKey::parse),
+            keys: Remembered::new(SESSION_KEY, source, SessionKeys::parse),
         };
         Access { rule: Rule::Guarded(Arc::new(guarded)) }
     }
@@ -181,8 +182,8 @@ impl Guarded {
 
     async fn session(&self, cookie: &str, now: u64) -> Result<Session, Refusal> {
         for age in [FRESH, ASK_AGAIN] {
-            let key = self.key.get(age).await.map_err(Refusal::Unreadable)?.ok_or_else(|| self.no_key())?;
-            if let Some(session) = key.verify(cookie, now) {
+            let keys = self.keys.get(age).await.map_err(Refusal::Unreadable)?.ok_or_else(|| self.no_key())?;
+            if let Some(session) = keys.verify(cookie, now) {
                 return Ok(session);
             }
         }
@@ -192,9 +193,9 @@ impl Guarded {
     /// A cookie for whoever has this token.
     async fn begin_session(&self, token: &str, now: u64) -> Result<(Session, String), Refusal> {
         let (role, name) = self.role_of(token).await?;
-        let key = self.key.get(FRESH).await.map_err(Refusal::Unreadable)?.ok_or_else(|| self.no_key())?;
+        let keys = self.keys.get(FRESH).await.map_err(Refusal::Unreadable)?.ok_or_else(|| self.no_key())?;
         let session = Session { role, token: name, until: now + SESSION_SECONDS };
-        let cookie = key.sign(&session);
+        let cookie = keys.sign(&session);
         Ok((session, cookie))
     }
 

@@ -339,6 +339,48 @@ async fn a_rotated_token_is_known_at_once_and_the_old_one_is_forgotten_in_time()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_session_key_is_rotated_while_nobody_is_signed_out() {
+    const NEW_KEY: &str = "fedcba9876543210fedcba9876543210";
+    let safe = usual();
+    // Two processes of administration and one of prediction, which ask for the key at times of their own.
+    let (one, other, prediction) =
+        (Site::administration(&safe), Site::administration(&safe), Site::prediction(&safe));
+    let old = one.cookie(ADMINISTRATOR).await;
+    let mut cookies = vec![old.clone()];
+    let both_ways = [format!("{KEY} {NEW_KEY}"), format!("{NEW_KEY} {KEY}")];
+    for keys in both_ways {
+        // Just before the change each is asked for something that it does not know, so that it may not ask again at once.
+        for site in [&one, &other, &prediction] {
+            site.with_cookie("/scores", "__Host-lurelight=prediction.9999999999.1f0c93ab.x").await;
+        }
+        safe.set("session-key", &keys);
+        // As the page says: ten seconds between the two changes.
+        for seconds in [0, 1, 10] {
+            tokio::time::advance(Duration::from_secs(seconds)).await;
+            for site in [&one, &other] {
+                cookies.push(site.cookie(ADMINISTRATOR).await);
+            }
+            for (site, path) in [(&one, "/runs"), (&other, "/runs"), (&prediction, "/scores")] {
+                for cookie in &cookies {
+                    assert_eq!(
+                        site.with_cookie(path, cookie).await.status,
+                        StatusCode::OK,
+                        "{keys} {seconds}"
+                    );
+                }
+            }
+        }
+    }
+    safe.set("session-key", NEW_KEY);
+    tokio::time::advance(Duration::from_secs(301)).await;
+    let new = one.cookie(ADMINISTRATOR).await;
+    for (site, path) in [(&one, "/runs"), (&other, "/runs"), (&prediction, "/scores")] {
+        assert_eq!(site.with_cookie(path, &old).await.kind(), "session-ended");
+        assert_eq!(site.with_cookie(path, &new).await.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn wrong_tokens_are_no_flood_of_questions() {
     let safe = usual();
     let site = Site::administration(&safe);

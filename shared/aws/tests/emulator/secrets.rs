@@ -84,11 +84,14 @@ pub fn bad(emulator: &Emulator) {
         };
         create("cut", r#"{"uri": "hunter2"#).await;
         create("several", r#"{"a": "hunter2", "b": "hunter2"}"#).await;
+        create("deleted", "hunter2").await;
+        client.delete_secret().secret_id("lurelight/bad/deleted").send().await.unwrap();
         let secrets = ManagedSecrets::new(&emulator.settings(), "lurelight/bad").unwrap();
         for (name, expected, word) in [
             ("cut", ErrorKind::Invalid, "mend"),
             ("several", ErrorKind::Invalid, "several"),
             ("absent", ErrorKind::NotFound, "create it"),
+            ("deleted", ErrorKind::Invalid, "restore-secret --secret-id lurelight/bad/deleted"),
         ] {
             let error = secrets.get(&name.parse().unwrap()).await.unwrap_err();
             assert_eq!(error.kind, expected, "{error}");

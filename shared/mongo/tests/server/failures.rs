@@ -173,6 +173,49 @@ pub fn rotated(mut server: Server) {
     assert_eq!(vault.refreshed(), 1, "and used from then on");
 }
 
+pub fn replaced(mut server: Server) {
+    for name in ["old", "new"] {
+        server.command(user(name, name, doc! { "role": "readWrite", "db": DATABASE }));
+    }
+    let vault = Arc::new(Vault::of(&server.uri_with("old", "old")));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let store = records_by(&server.place(), Arc::clone(&vault));
+    let batch = runtime.block_on(pushed(&store, &rows(1, 10))).unwrap().batch;
+    // While both users are there, whoever remembers the old one goes on with it.
+    vault.rotate(&server.uri_with("new", "new"));
+    assert!(runtime.block_on(store.read(batch, 0..10)).unwrap() == rows(1, 10));
+    assert_eq!(vault.refreshed(), 0, "nobody was refused");
+    server.command(doc! { "dropUser": "old" });
+    server.stop();
+    server.start_again();
+    let read = runtime.block_on(async {
+        match store.read(batch, 0..10).await {
+            Err(error) if error.kind == ErrorKind::Unavailable => store.read(batch, 0..10).await,
+            read => read,
+        }
+    });
+    assert!(read.unwrap() == rows(1, 10));
+    assert_eq!(vault.refreshed(), 1);
+    // The secret before the new user, or never changed: the error names the secret.
+    let late = records(&server.place(), &server.uri_with("old", "old"));
+    let error = runtime.block_on(late.batches()).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::PermissionDenied, "{error}");
+    assert_said(&error, &["the secret mongodb-uri in the test's vault"]);
+}
+
+/// What a server says on a connection that is open, where a user's rights went away meanwhile.
+pub fn demoted(server: &Server) {
+    block(async {
+        let vault = Arc::new(Vault::of(&server.uri("reader")));
+        let store = records_by(&server.place(), Arc::clone(&vault));
+        assert_eq!(store.batches().await.unwrap(), []);
+        vault.rotate(&server.uri("lurelight"));
+        assert_eq!(pushed(&store, &rows(1, 10)).await.unwrap().outcome, PushOutcome::New);
+        assert_eq!(vault.refreshed(), 1, "it was fetched once, when writing was refused");
+        assert_eq!(store.batches().await.unwrap().len(), 1);
+    });
+}
+
 pub fn stopped(server: Server) {
     let records_pushed = rows(1, 60_000);
     let place = server.place();

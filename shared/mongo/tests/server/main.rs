@@ -37,6 +37,7 @@ const SHARED: &[Case<fn(&Server)>] = &[
     ("contents::too_many_labels_for_one_document_are_refused", contents::too_many_labels),
     ("failures::a_wrong_password_names_the_secret", failures::wrong_password),
     ("failures::a_user_who_may_not_write_is_told_the_role", failures::reader),
+    ("failures::a_user_who_lost_rights_on_an_open_connection_is_replaced", failures::demoted),
     ("failures::an_unknown_authority_a_wrong_name_and_no_tls_are_told_apart", failures::tls),
     ("failures::nobody_there_is_said_with_the_address", failures::nobody),
     ("failures::text_that_is_no_connection_string_is_refused_unseen", failures::no_connection_string),
@@ -47,6 +48,7 @@ const SHARED: &[Case<fn(&Server)>] = &[
 /// On a server of their own, which they maltreat.
 const ALONE: &[Case<fn(Server)>] = &[
     ("failures::a_rotated_password_is_fetched_and_used", failures::rotated),
+    ("failures::a_user_who_was_replaced_and_dropped_is_no_loss", failures::replaced),
     ("failures::a_push_that_lost_its_server_is_completed_when_it_is_back", failures::stopped),
     ("failures::a_server_that_answers_nothing_is_said", failures::paused),
 ];

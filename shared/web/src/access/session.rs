@@ -1,7 +1,8 @@
 //! Sessions: a cookie that says a role and when it ends, signed by HMAC-SHA-256.
 //!
 //! `administration.1795478400.1f0c93ab.` and the signature in base64: role, end in seconds since 1970, name of the token
-//! with which it began. Nothing is kept on the server; whoever has the key can verify.
+//! with which it began. Nothing is kept on the server; whoever has the key can verify. There may be several keys, so that
+//! a new one can be brought in before the old one is taken away.
 
 use std::fmt;
 
@@ -25,9 +26,12 @@ const COOKIE_BYTES_MAX: usize = 256;
 /// What a signature is of beside the session, so that it is good for nothing else.
 const DOMAIN: &[u8] = b"lurelight/session/1\0";
 
-/// The key by which sessions are signed.
+/// The keys of sessions: the first signs, and what any of them signed is believed.
 #[derive(Clone)]
-pub struct SessionKey(Vec<u8>);
+pub struct SessionKeys {
+    signing: Vec<u8>,
+    earlier: Vec<Vec<u8>>,
+}
 
 /// What a cookie says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,38 +42,45 @@ pub(super) struct Session {
     pub(super) until: u64,
 }
 
-impl SessionKey {
-    /// Takes the text of a secret.
+impl SessionKeys {
+    /// Reads keys that are separated by white space.
     ///
     /// # Errors
     ///
-    /// A sentence that shows nothing of it, where it is too short.
-    pub fn parse(text: &str) -> Result<SessionKey, &'static str> {
-        let key = text.trim();
-        if key.len() < KEY_BYTES_MIN {
+    /// A sentence that shows nothing of them, where there is none or one is too short.
+    pub fn parse(text: &str) -> Result<SessionKeys, &'static str> {
+        let mut keys = text.split_whitespace().map(|key| key.as_bytes().to_vec());
+        let signing = keys.next().unwrap_or_default();
+        let earlier: Vec<Vec<u8>> = keys.collect();
+        if earlier.iter().chain([&signing]).any(|key| key.len() < KEY_BYTES_MIN) {
             return Err(
-                "holds fewer than 32 characters, which are too few to sign sessions by: set it to what `openssl rand -hex 32` prints",
+                "holds a key of fewer than 32 characters, which are too few to sign sessions by: set it to what `openssl rand -hex 32` prints",
             );
         }
-        Ok(SessionKey(key.into()))
+        Ok(SessionKeys { signing, earlier })
     }
 
     /// The cookie's value for a session.
     pub(super) fn sign(&self, session: &Session) -> String {
         let said = format!("{}.{}.{}", session.role, session.until, session.token);
-        let signature = self.mac(&said).map(|mac| BASE64.encode(mac.finalize().into_bytes()));
+        let signature = mac(&self.signing, &said).map(|mac| BASE64.encode(mac.finalize().into_bytes()));
         // A key of any length is taken by HMAC; without a signature the session would be refused.
         format!("{said}.{}", signature.unwrap_or_default())
     }
 
-    /// The session that a cookie says, if it was signed by this key and has not ended.
+    /// The session that a cookie says, if it was signed by one of these keys and has not ended.
     pub(super) fn verify(&self, cookie: &str, now: u64) -> Option<Session> {
         if cookie.len() > COOKIE_BYTES_MAX {
             return None;
         }
         let (said, signature) = cookie.rsplit_once('.')?;
+        let signature = BASE64.decode(signature).ok()?;
         // Compared in constant time, and before anything that it signs is believed.
-        self.mac(said)?.verify_slice(&BASE64.decode(signature).ok()?).ok()?;
+        let signed_by =
+            |key: &Vec<u8>| mac(key, said).is_some_and(|mac| mac.verify_slice(&signature).is_ok());
+        if !signed_by(&self.signing) && !self.earlier.iter().any(signed_by) {
+            return None;
+        }
         let mut parts = said.split('.');
         let session = Session {
             role: Role::named(parts.next()?)?,
@@ -78,16 +89,16 @@ impl SessionKey {
         };
         (parts.next().is_none() && now < session.until).then_some(session)
     }
-
-    fn mac(&self, said: &str) -> Option<Hmac<Sha256>> {
-        let mac = Hmac::<Sha256>::new_from_slice(&self.0).ok()?;
-        Some(mac.chain_update(DOMAIN).chain_update(said))
-    }
 }
 
-impl fmt::Debug for SessionKey {
+fn mac(key: &[u8], said: &str) -> Option<Hmac<Sha256>> {
+    let mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+    Some(mac.chain_update(DOMAIN).chain_update(said))
+}
+
+impl fmt::Debug for SessionKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SessionKey(hidden)")
+        write!(f, "SessionKeys({} hidden)", 1 + self.earlier.len())
     }
 }
 
@@ -107,12 +118,15 @@ mod tests {
 
     const NOW: u64 = 1_795_435_200;
 
-    fn key(text: &str) -> SessionKey {
-        SessionKey::parse(text).unwrap()
+    const OURS: &str = "0123456789abcdef0123456789abcdef";
+    const OTHER: &str = "another-key-of-32-characters-or-more";
+
+    fn key(text: &str) -> SessionKeys {
+        SessionKeys::parse(text).unwrap()
     }
 
-    fn ours() -> SessionKey {
-        key("0123456789abcdef0123456789abcdef")
+    fn ours() -> SessionKeys {
+        key(OURS)
     }
 
     fn session(role: Role) -> Session {
@@ -162,7 +176,7 @@ mod tests {
             signature.to_owned(),
             String::new(),
             ".".repeat(1000),
-            key("another-key-of-32-characters-or-more").sign(&session(Role::Prediction)),
+            key(OTHER).sign(&session(Role::Prediction)),
         ];
         assert!(ours().verify(&good, NOW).is_some());
         for cookie in table {
@@ -187,15 +201,29 @@ mod tests {
             "administration.1795478400.x",
             "administration.1795478400.1f0c93ab.more",
         ] {
-            let signature = BASE64.encode(ours().mac(said).unwrap().finalize().into_bytes());
+            let signature = BASE64.encode(mac(OURS.as_bytes(), said).unwrap().finalize().into_bytes());
             assert_eq!(ours().verify(&format!("{said}.{signature}"), NOW), None, "{said}");
         }
     }
 
     #[test]
+    fn what_any_of_several_keys_signed_is_believed_and_the_first_signs() {
+        let both = key(&format!(" {OTHER}\n{OURS}\n"));
+        let session = session(Role::Prediction);
+        assert_eq!(both.sign(&session), key(OTHER).sign(&session));
+        for cookie in [key(OTHER).sign(&session), ours().sign(&session)] {
+            assert_eq!(both.verify(&cookie, NOW), Some(session));
+        }
+        let third = key("a-third-key-of-32-characters-or-more").sign(&session);
+        assert_eq!(both.verify(&third, NOW), None);
+    }
+
+    #[test]
     fn a_short_key_is_refused_and_none_is_shown() {
-        let error = SessionKey::parse("hunter2").unwrap_err();
-        assert!(error.contains("fewer than 32") && !error.contains("hunter2"));
-        assert_eq!(format!("{:?}", ours()), "SessionKey(hidden)");
+        for text in ["", " \n", "hunter2", &format!("{OURS} hunter2"), &format!("hunter2 {OURS}")] {
+            let error = SessionKeys::parse(text).unwrap_err();
+            assert!(error.contains("fewer than 32") && !error.contains("hunter2"), "{error}");
+        }
+        assert_eq!(format!("{:?}", key(&format!("{OURS} {OTHER}"))), "SessionKeys(2 hidden)");
     }
 }
