@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the golden summary figures on UCI's data that `shared/learn/tests/golden_uci.rs` compares with.
+"""Makes golden summary figures of scikit-learn and XGBoost on the hash split of UCI's data.
 
 Usage: golden_uci.py [--check] [FILE]     (run by the Python of `scripts/tools --path peers`)
 

@@ -78,9 +78,26 @@ fn importance(card: &Card) -> String {
         .importance
         .iter()
         .take(10)
-        .map(|i| vec![i.feature.clone(), format!("{:+.4}", i.log_loss_increase)])
+        .map(|i| {
+            let moves = i.mean_absolute_contribution.map(|mean| format!("{mean:.4}"));
+            [Some(i.feature.clone()), Some(format!("{:+.4}", i.log_loss_increase)), moves]
+                .into_iter()
+                .flatten()
+                .collect()
+        })
         .collect();
-    output::table(&["most important features", "log-loss rises by"], &rows)
+    let explained = card.importance.iter().all(|i| i.mean_absolute_contribution.is_some());
+    let mut header = vec!["most important features", "log-loss rises by"];
+    header.extend(explained.then_some("moves a score by"));
+    let mut note =
+        "Log-loss: on folds 0 to 2, when the feature's values are shuffled among the rows.".to_owned();
+    if explained {
+        note += &format!(
+            " Score: mean absolute contribution (Shapley values) on the same rows, in {}.",
+            card.score_unit
+        );
+    }
+    output::table(&header, &rows) + &layout::paragraph(&note, layout::terminal_width())
 }
 
 /// The table of candidates, with the seconds that each took, where they are known.

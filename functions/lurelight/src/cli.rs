@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand};
 
 use crate::failure::Failure;
 use crate::{
-    batches, card, export, healthcheck, mlflow, models, output, predict, push, runs, sample, schema, serve,
-    train, version,
+    batches, card, explain, export, healthcheck, mlflow, models, output, predict, push, runs, sample, schema,
+    serve, train, version,
 };
 
 /// Tells phishing sites from legitimate ones, by 30 coded features of each site.
@@ -21,6 +21,7 @@ struct Cli {
 const AFTER_HELP: &str = "\
 First steps:
   lurelight predict sites.csv               judge rows with the model compiled in
+  lurelight explain sites.csv --rows 1-3    why it judges so, feature by feature
   lurelight push labelled.csv               keep labelled rows in the home, .lurelight
   lurelight train                           learn from all of them; the best becomes the champion
   lurelight runs                            what was done, run by run
@@ -46,6 +47,7 @@ enum Command {
     Export(export::Args),
     Train(Box<train::Args>),
     Predict(predict::Args),
+    Explain(explain::Args),
     Serve(serve::Args),
     Healthcheck(healthcheck::Args),
     Runs(runs::Args),
@@ -64,6 +66,7 @@ pub fn run() -> ExitCode {
         Command::Export(args) => export::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Predict(args) => predict::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Serve(args) => serve::run(args),
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Runs(args) => runs::run(&args),

@@ -4,6 +4,7 @@ mod batches;
 mod card;
 mod chosen;
 mod cli;
+mod explain;
 mod export;
 mod failure;
 mod files;

@@ -94,21 +94,28 @@ fn judge(args: &Args, context: &Context, out: &mut dyn Write) -> Result<(), Fail
         Format::Html => page(args, context, input, out),
     };
     bar.finish_and_clear();
-    let name = files::name(&args.file);
-    judged.map_err(|stopped| match stopped {
-        // A file that cannot be read to its end is no matter of its rows.
-        Stopped::Read(error @ ReadError::Io { .. }) => {
-            Failure::Other(anyhow!(error).context(format!("{name} cannot be read")))
-        }
-        Stopped::Read(error) => Failure::Rows(anyhow!(error).context(format!("{name} cannot be judged"))),
-        Stopped::Write(error) => Failure::Other(anyhow!(error).context("the verdicts cannot be written")),
-    })
+    judged.map_err(|stopped| stopped.of(&args.file))
 }
 
 /// Why judging ended early.
-enum Stopped {
+pub(crate) enum Stopped {
     Read(ReadError),
     Write(io::Error),
+}
+
+impl Stopped {
+    /// The failure that this is, of the file that was judged.
+    pub(crate) fn of(self, file: &Path) -> Failure {
+        let name = files::name(file);
+        match self {
+            // A file that cannot be read to its end is no matter of its rows.
+            Stopped::Read(error @ ReadError::Io { .. }) => {
+                Failure::Other(anyhow!(error).context(format!("{name} cannot be read")))
+            }
+            Stopped::Read(error) => Failure::Rows(anyhow!(error).context(format!("{name} cannot be judged"))),
+            Stopped::Write(error) => Failure::Other(anyhow!(error).context("the verdicts cannot be written")),
+        }
+    }
 }
 
 impl From<ReadError> for Stopped {
@@ -140,8 +147,9 @@ fn stream(args: &Args, context: &Context, input: Input, verdicts: &mut impl Verd
     }
     let report = reader.finish()?;
     let mut notices = predict::notices(&report, &replaced);
-    let no_reasons = (args.explain > 0 && !context.model().explains())
-        .then(|| predict::no_reasons(context.model().family(), report.used));
+    let unexplained = context.model().unexplained().filter(|_| args.explain > 0);
+    let no_reasons =
+        unexplained.map(|reason| predict::no_reasons(context.model().family(), reason, report.used));
     notices.extend(no_reasons.clone());
     verdicts.end(&counts, &report, notices)?;
     input.bar.finish_and_clear();
@@ -166,7 +174,7 @@ fn explain(args: &Args, context: &Context) -> u8 {
 }
 
 /// Files have no limit but the disk's; what one row or one JSON text may take in memory stays bounded.
-fn read_options(context: &Context) -> ReadOptions {
+pub(crate) fn read_options(context: &Context) -> ReadOptions {
     ReadOptions {
         limits: Limits { bytes: u64::MAX, rows: u64::MAX, json_bytes: 1 << 28, ..Limits::default() },
         known_codes: *context.model().known_codes(),

@@ -28,7 +28,7 @@ pub struct Reasons<'a> {
 }
 
 impl<'a> Reasons<'a> {
-    /// So many distinct rows are kept; explaining one takes a millisecond or so.
+    /// So many distinct rows are kept.
     const MOST: usize = 1 << 16;
 
     /// Gives `count` reasons a row; none at all for 0.

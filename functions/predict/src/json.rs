@@ -63,7 +63,7 @@ struct Next {
 /// None in practice: everything in it can be written.
 pub fn json_head(context: &Context, threshold: f64, explained: bool) -> io::Result<String> {
     // The base value is the same for every row.
-    let explanation = explained.then(|| context.model().explain(FeatureVector::MISSING)).flatten();
+    let explanation = explained.then(|| context.model().explain(FeatureVector::MISSING).ok()).flatten();
     let unit = context.model().score_unit();
     let explanation = explanation.map(|explanation| Terms { unit, base: explanation.base });
     let mut head = serde_json::to_string(&Head { model: context.info(), threshold, explanation })?;

@@ -37,7 +37,7 @@ pub use counts::Counts;
 pub use error::Error;
 pub use html::report_page;
 pub use json::{json_head, json_tail};
-pub use reasons::{MOST_REASONS, Reason, in_one_line, reasons};
+pub use reasons::{MOST_REASONS, Reason, in_one_line, meaning, reasons};
 pub use render::csv_field;
 pub use score::{Notice, Scored, no_reasons, notices, score};
 pub use serving::{Serving, Timing};

@@ -27,7 +27,7 @@ pub struct Reason {
 /// explained exactly ([`Model::explains`]), or where no feature moves its score.
 #[must_use]
 pub fn reasons(model: &Model, vector: FeatureVector, count: usize) -> Vec<Reason> {
-    let Some(explanation) = model.explain(vector) else { return Vec::new() };
+    let Ok(explanation) = model.explain(vector) else { return Vec::new() };
     let reason = |(feature, contribution): (Feature, f64)| {
         let code = vector.code(feature);
         // Six decimals say more than anybody reads, and keep the answer's bytes the same everywhere.
@@ -37,7 +37,9 @@ pub fn reasons(model: &Model, vector: FeatureVector, count: usize) -> Vec<Reason
     explanation.strongest(count).into_iter().map(reason).collect()
 }
 
-fn meaning(feature: Feature, code: Code) -> String {
+/// What a code says of the site, in words, also where it is missing or one that UCI's data never has.
+#[must_use]
+pub fn meaning(feature: Feature, code: Code) -> String {
     match feature.meaning(code) {
         Some(meaning) => meaning.to_owned(),
         None if code == Code::Missing => format!("{feature} is not known"),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
 
-use lurelight_model::{Family, Model};
+use lurelight_model::{Family, Model, Unexplained};
 use lurelight_schema::read::{Format, LabelUse, Limits, ReadOptions, Reader, Report, Role};
 use lurelight_schema::{FeatureVector, Label};
 use serde::Serialize;
@@ -32,8 +32,8 @@ pub struct Scored {
     /// Reasons that each row gets, or has an empty column for.
     pub explain: usize,
     family: Family,
-    /// Whether reasons were wanted that the model cannot give.
-    unanswerable: bool,
+    /// Why the model cannot give the reasons that were wanted.
+    unanswerable: Option<Unexplained>,
     explained: u64,
     unexplained: u64,
     pub(crate) rows: Rows,
@@ -98,7 +98,7 @@ pub fn score(context: &Context, input: impl Read, task: Task) -> Result<Scored, 
         skipped: 0,
         explain,
         family: context.model().family(),
-        unanswerable: task.explain > 0 && !explains,
+        unanswerable: context.model().unexplained().filter(|_| task.explain > 0),
         explained: 0,
         unexplained: 0,
         rows: Rows::new(task.rows),
@@ -135,8 +135,8 @@ pub fn score(context: &Context, input: impl Read, task: Task) -> Result<Scored, 
     Ok(scored)
 }
 
-/// The most distinct rows of one input that are explained; explaining one takes as long as scoring hundreds.
-const MOST_EXPLAINED: u64 = 1000;
+/// The most distinct rows of one input that are explained: about a second's work with the compiled-in model.
+const MOST_EXPLAINED: u64 = 3000;
 
 /// What is known of a distinct row.
 struct Judged {
@@ -196,8 +196,8 @@ impl Scored {
     /// What a client should know about the input and the answer.
     pub(crate) fn notices(&self) -> Vec<Notice> {
         let mut notices = notices(&self.report, &self.replaced);
-        if self.unanswerable {
-            notices.push(no_reasons(self.family, self.report.used));
+        if let Some(reason) = self.unanswerable {
+            notices.push(no_reasons(self.family, reason, self.report.used));
         }
         if self.unexplained > 0 {
             notices.push(Notice {
@@ -215,13 +215,13 @@ impl Scored {
 
 /// Says that reasons were wanted of a model that has none to give.
 #[must_use]
-pub fn no_reasons(family: Family, rows: u64) -> Notice {
+pub fn no_reasons(family: Family, reason: Unexplained, rows: u64) -> Notice {
     Notice {
         kind: "no_reasons".to_owned(),
         column: None,
         message: format!(
             "no reasons are given: the score of the model that judged ({family}) cannot be taken apart exactly by \
-             features"
+             features, because {reason}"
         ),
         count: rows,
     }

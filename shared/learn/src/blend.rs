@@ -37,7 +37,7 @@ impl Default for BlendParams {
     /// cross-validation on folds 3 to 9 of UCI's records.
     fn default() -> BlendParams {
         let limits =
-            Limits { max_depth: Some(5), min_samples_leaf: 5.0, max_features: Some(10), min_gain: 0.0 };
+            Limits { max_depth: Some(5), min_samples_leaf: 5.0, max_features: Some(10), ..Limits::FREE };
         let boosting = GradientBoostingParams {
             n_estimators: 600,
             learning_rate: 0.05,
@@ -46,6 +46,7 @@ impl Default for BlendParams {
             min_child_weight: 0.5,
             count_power: 0.25,
             limits,
+            early_stopping: None,
         };
         BlendParams { boosting, extra_trees: ExtraTreesParams::default(), boosting_share: 0.6 }
     }
@@ -91,24 +92,29 @@ impl ValidBlendParams {
     /// ```
     pub fn fit(&self, data: &Dataset, seed: u64) -> Result<Classifier, FitError> {
         let (boosted, extra) =
-            rayon::join(|| self.boosting.fit_trees(data, seed), || self.extra_trees.fit_trees(data, seed));
-        let (base, mut trees) = boosted?;
-        let mut extra = extra?;
+            rayon::join(|| self.boosting.fit(data, seed), || self.extra_trees.fit(data, seed));
         let share = self.boosting_share;
-        scale(&mut trees, share);
-        let each = (1.0 - share) / extra.len() as f64;
-        scale(&mut extra, each);
-        trees.extend(extra);
-        Ok(Classifier::Blend { base: share * base, trees: Trees::new(&trees)? })
+        let (base, mut trees) = scaled(&boosted?, share);
+        trees.extend(scaled(&extra?, 1.0 - share).1);
+        Ok(Classifier::Blend { base, trees: Trees::new(&trees)? })
     }
 }
 
-fn scale(trees: &mut [Vec<TreeNode>], factor: f64) {
+/// A score of log-odds times a factor: what is added to every row, and the trees.
+fn scaled(classifier: &Classifier, factor: f64) -> (f64, Vec<Vec<TreeNode>>) {
+    let (base, trees, each) = match classifier {
+        Classifier::GradientBoosting { base, trees } => (factor * base, trees, factor),
+        Classifier::ExtraTrees(trees) => (0.0, trees, factor / trees.len() as f64),
+        // Nothing else is blended.
+        _ => return (0.0, Vec::new()),
+    };
+    let mut trees: Vec<_> = trees.iter().collect();
     for node in trees.iter_mut().flatten() {
         if let TreeNode::Leaf(Leaf { value, .. }) = node {
-            *value *= factor;
+            *value *= each;
         }
     }
+    (base, trees)
 }
 
 #[cfg(test)]

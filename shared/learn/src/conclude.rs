@@ -8,13 +8,17 @@ use lurelight_schema::{Code, CodeSet, Digest, FEATURE_COUNT, Feature, Label, Rec
 use crate::calibrate::{calibrated, choose_calibration, choose_threshold};
 use crate::contend::{Contender, soft_vote};
 use crate::evaluate::{evaluate, round_figures, rounded};
-use crate::importance::permutation_importance;
+use crate::importance::importance;
 use crate::metrics::{Ranking, Scored};
 use crate::predecessor::f1_legitimate;
 use crate::search::{compare, score};
 use crate::split::{self, DECISION_FOLDS, HELD_OUT_FOLDS, REPORT_FOLD, in_folds};
 use crate::train::{Progress, Stage, TrainError, TrainOptions, Training};
 use crate::{Dataset, Estimator, FitError};
+
+/// F1 of two families that differ by no more is a tie: with other divisions into folds it moves by twice as much, and the
+/// best of a large grid is flattered by as much.
+const F1_TIE: f64 = 0.001;
 
 /// By how much F1 of a vote must be above that of the best of the others: it gives no reasons for its verdicts, and costs
 /// as much as all of its members together.
@@ -65,7 +69,7 @@ pub fn conclude(
     let random_split = random_split(&champion.estimators, &data, options.seed)?;
     progress.advance();
     progress.begin(Stage::Importance, 1);
-    let importance = permutation_importance(&model, held_out, options.seed);
+    let importance = importance(&model, held_out, options.seed);
     progress.advance();
 
     let artifact = Artifact::new(model)?;
@@ -93,10 +97,14 @@ pub fn conclude(
     Ok(Training { artifact, card, by_fold, failed })
 }
 
-/// The best first. A stable sort by family before: of equals the simpler one stays in front.
+/// The best first. A stable sort by family before: of equals the simpler one stays in front. Where F1 is within
+/// [`F1_TIE`] of the best one, the least log-loss decides.
 fn rank(contenders: &mut [Contender]) {
     contenders.sort_by_key(|contender| contender.family);
     contenders.sort_by(|a, b| compare(&a.cross_validated, &b.cross_validated));
+    let Some(best) = contenders.first().map(|best| best.cross_validated.f1) else { return };
+    let tied = contenders.partition_point(|contender| contender.cross_validated.f1 >= best - F1_TIE);
+    contenders[..tied].sort_by(|a, b| a.cross_validated.log_loss.total_cmp(&b.cross_validated.log_loss));
 }
 
 /// Puts a vote behind the best of the others, unless it is better by [`VOTE_MARGIN`] at least.

@@ -78,12 +78,6 @@ impl ValidExtraTreesParams {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn fit(&self, data: &Dataset, seed: u64) -> Result<Classifier, FitError> {
-        let trees: Vec<_> = self.fit_trees(data, seed)?;
-        Ok(Classifier::ExtraTrees(Trees::new(&trees)?))
-    }
-
-    /// The trees, each in preorder.
-    pub(crate) fn fit_trees(&self, data: &Dataset, seed: u64) -> Result<Vec<Vec<TreeNode>>, FitError> {
         let (phishing, rows) = (data.count(Label::Phishing), data.row_count());
         if rows == 0 {
             return Err(FitError::NoRows);
@@ -103,7 +97,7 @@ impl ValidExtraTreesParams {
             .collect();
         let total = sum(&samples);
         let prior = total.map(|weight| self.0.smoothing * weight / (total[0] + total[1]));
-        Ok((0..self.0.n_estimators as u64)
+        let trees: Vec<_> = (0..self.0.n_estimators as u64)
             .into_par_iter()
             .map(|tree| {
                 let mut samples = samples.clone();
@@ -112,7 +106,8 @@ impl ValidExtraTreesParams {
                 tree.grow(&mut samples);
                 tree.nodes
             })
-            .collect())
+            .collect();
+        Ok(Classifier::ExtraTrees(Trees::new(&trees)?))
     }
 }
 

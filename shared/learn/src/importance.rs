@@ -1,7 +1,10 @@
-//! Permutation importance (Breiman, 2001).
+//! What each feature is worth to a model: permutation importance (Breiman, "Random Forests", 2001) and the mean absolute
+//! contribution (Lundberg et al., "From local explanations to global understanding with explainable AI for trees",
+//! 2020). The first says what the model would lose, the second what moves its scores; a feature that only repeats
+//! another can have much of the second and little of the first.
 
 use lurelight_model::{FeatureImportance, Model};
-use lurelight_schema::{Feature, Record};
+use lurelight_schema::{FEATURE_COUNT, Feature, Record};
 use rayon::prelude::*;
 
 use crate::Dataset;
@@ -15,10 +18,14 @@ const SHUFFLES: u64 = 5;
 /// How many rows are shuffled, drawn by the seed where there are more.
 const MAX_ROWS: usize = 50_000;
 
-/// How much the log-loss of a model rises when one feature's values are shuffled among the rows, for each
-/// feature, the greatest rise first.
+/// How many distinct vectors are explained, drawn by the seed where there are more.
+const MAX_EXPLAINED: usize = 5_000;
+
+/// How much the log-loss of a model rises when one feature's values are shuffled among the rows, and how much it moves
+/// the score of a row in the mean; for each feature, the greatest rise first.
 #[must_use]
-pub fn permutation_importance(model: &Model, data: &Dataset, seed: u64) -> Vec<FeatureImportance> {
+pub fn importance(model: &Model, data: &Dataset, seed: u64) -> Vec<FeatureImportance> {
+    let contributions = mean_absolute_contributions(model, data, seed);
     let data = data.sample_rows(MAX_ROWS, seed);
     let records: Vec<Record> = data.records().collect();
     let baseline = log_loss(model, &data);
@@ -27,11 +34,33 @@ pub fn permutation_importance(model: &Model, data: &Dataset, seed: u64) -> Vec<F
         .map(|feature| {
             let rise = |k| log_loss(model, &shuffled(&records, feature, seed, k)) - baseline;
             let log_loss_increase = rounded((0..SHUFFLES).map(rise).sum::<f64>() / SHUFFLES as f64);
-            FeatureImportance { feature: feature.name().to_owned(), log_loss_increase }
+            let mean_absolute_contribution = contributions.map(|means| rounded(means[feature.index()]));
+            FeatureImportance {
+                feature: feature.name().to_owned(),
+                log_loss_increase,
+                mean_absolute_contribution,
+            }
         })
         .collect();
     importance.sort_by(|a, b| b.log_loss_increase.total_cmp(&a.log_loss_increase));
     importance
+}
+
+/// The mean over the rows of what each feature contributes to the raw score, whichever way; `None` where the score cannot
+/// be taken apart.
+#[must_use]
+pub fn mean_absolute_contributions(model: &Model, data: &Dataset, seed: u64) -> Option<[f64; FEATURE_COUNT]> {
+    let data = data.sample(MAX_EXPLAINED, seed);
+    let explained: Option<Vec<_>> =
+        data.rows().par_iter().map(|row| model.explain(row.vector).ok()).collect();
+    let mut sums = [0.0; FEATURE_COUNT];
+    for (row, explanation) in data.rows().iter().zip(explained?) {
+        for (sum, contribution) in sums.iter_mut().zip(explanation.contributions) {
+            *sum += f64::from(row.rows()) * contribution.abs();
+        }
+    }
+    let rows = data.row_count().max(1) as f64;
+    Some(sums.map(|sum| sum / rows))
 }
 
 fn shuffled(records: &[Record], feature: Feature, seed: u64, k: u64) -> Dataset {

@@ -273,8 +273,9 @@ mod tests {
         for bits in (0..1u64 << 60).step_by(1 << 55) {
             let p = model.probability(FeatureVector::from_bits(bits).unwrap());
             assert!((0.0..=1.0).contains(&p), "{p}");
-            let explanation = model.explain(FeatureVector::from_bits(bits).unwrap());
-            assert!(explanation.is_none_or(|e| e.contributions.iter().all(|c| c.is_finite())));
+            if let Ok(explanation) = model.explain(FeatureVector::from_bits(bits).unwrap()) {
+                assert!(explanation.contributions.iter().all(|c| c.is_finite()));
+            }
         }
     }
 

@@ -39,7 +39,7 @@ pub struct Card {
     pub random_split: RandomSplit,
     /// How often each feature had each value in the training folds, in the order of the header.
     pub category_counts: Vec<FeatureCounts>,
-    /// What the champion loses without each feature, the greatest loss first.
+    /// What each feature is worth to the champion on folds 0 to 2, the greatest loss without it first.
     pub importance: Vec<FeatureImportance>,
 }
 
@@ -247,6 +247,10 @@ pub struct FeatureImportance {
     /// How much the log-loss on folds 0 to 2 rises when the feature's values are shuffled among the rows
     /// (mean of several shuffles).
     pub log_loss_increase: f64,
+    /// The mean over the rows of folds 0 to 2 of what it contributes to the raw score, whichever way, in the
+    /// score's unit; absent where the model's score cannot be taken apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_absolute_contribution: Option<f64>,
 }
 
 impl Card {

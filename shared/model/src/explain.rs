@@ -1,15 +1,21 @@
 //! What each feature contributes to a score.
 //!
-//! For trees these are Shapley values by the path-dependent TreeSHAP (Lundberg, Erion, Lee, "Consistent
-//! Individualized Feature Attribution for Tree Ensembles", 2018, algorithm 2): where a feature is not
-//! known, a row goes both ways, in the shares of the training rows that went there. That kind needs no
-//! background data, so that an artifact explains itself. For logistic regression a contribution is
-//! coefficient times code, and the base value is the intercept.
+//! For trees these are Shapley values of the path-dependent kind (Lundberg, Erion, Lee, "Consistent Individualized
+//! Feature Attribution for Tree Ensembles", 2018): where a feature is not known, a row goes both ways, in the
+//! shares of the training rows that went there. That kind needs no background data, so that an artifact explains
+//! itself; `trees` says how they are computed. For logistic regression a contribution is coefficient times code,
+//! and the base value is the intercept. Where a model's score is a weighted sum of its members' scores, so are its
+//! contributions of theirs.
+
+mod quadrature;
+mod trees;
+
+use std::sync::OnceLock;
 
 use lurelight_schema::{FEATURE_COUNT, Feature, FeatureVector};
 
-use crate::trees::{TreeNode, Trees};
-use crate::{Classifier, LogisticRegression};
+use self::trees::PathTrees;
+use crate::{Classifier, Member, ScoreUnit};
 
 /// A raw score taken apart: the base value and all contributions add up to it, in its unit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,162 +45,112 @@ impl Explanation {
     }
 }
 
-/// Takes a raw score apart.
-pub(crate) fn explain(classifier: &Classifier, vector: FeatureVector) -> Option<Explanation> {
-    Some(match classifier {
-        Classifier::LogisticRegression(linear) => explain_linear(linear, vector),
-        Classifier::DecisionTree(trees) | Classifier::RandomForest(trees) | Classifier::ExtraTrees(trees) => {
-            explain_trees(trees, vector, 0.0, 1.0 / trees.len() as f64)
-        }
-        Classifier::GradientBoosting { base, trees } | Classifier::Blend { base, trees } => {
-            explain_trees(trees, vector, *base, 1.0)
-        }
-        Classifier::AdaBoost(trees) => explain_trees(trees, vector, 0.0, 1.0),
-        Classifier::NearestNeighbours(_) => return None,
-    })
+/// Why a model's score cannot be taken apart exactly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unexplained {
+    /// A share among neighbours is no sum of what features add.
+    #[error("which rows are the nearest hangs on all features together")]
+    Neighbours,
+    /// The members' probabilities are averaged, and at least one of them is no sum of what features add.
+    #[error("a mean of probabilities that stand behind log-odds or votes is no sum of what features add")]
+    MeanOfProbabilities,
 }
 
-fn explain_linear(linear: &LogisticRegression, vector: FeatureVector) -> Explanation {
-    let codes = vector.codes();
-    let contributions =
-        std::array::from_fn(|i| linear.coefficients[i] * f64::from(codes[i].value().unwrap_or(0)));
-    Explanation { base: linear.intercept, contributions }
-}
-
-/// Explains `offset + scale × the sum of the trees`.
-fn explain_trees(trees: &Trees, vector: FeatureVector, offset: f64, scale: f64) -> Explanation {
-    let mut walk = Walk { trees, vector, base: 0.0, contributions: [0.0; FEATURE_COUNT], paths: Vec::new() };
-    for root in trees.roots() {
-        walk.paths.clear();
-        walk.paths.push(Step { feature: u8::MAX, zero: 1.0, one: 1.0, weight: 1.0 });
-        walk.visit(root, 1.0, 0);
+/// The weights with which the members' raw scores add up to the model's.
+fn weights(members: &[Member]) -> Result<Vec<f64>, Unexplained> {
+    let unit = |member: &Member| member.classifier.unit();
+    if members.iter().any(|member| unit(member) == ScoreUnit::NeighbourShare) {
+        return Err(Unexplained::Neighbours);
     }
-    Explanation {
-        base: offset + scale * walk.base,
-        contributions: walk.contributions.map(|contribution| scale * contribution),
+    // A vote averages probabilities; these are the raw scores themselves where both are shares in leaves.
+    if members.len() > 1 && members.iter().any(|member| unit(member) != ScoreUnit::LeafProbability) {
+        return Err(Unexplained::MeanOfProbabilities);
+    }
+    Ok(vec![1.0 / members.len() as f64; members.len()])
+}
+
+/// What explains the rows of one model, made when the first row is to be explained.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Explainer(OnceLock<Result<Vec<Part>, Unexplained>>);
+
+/// It says nothing that the model does not say.
+impl PartialEq for Explainer {
+    fn eq(&self, _: &Explainer) -> bool {
+        true
     }
 }
 
-struct Walk<'a> {
-    trees: &'a Trees,
-    vector: FeatureVector,
-    base: f64,
-    contributions: [f64; FEATURE_COUNT],
-    /// The paths to the node visited and to all nodes above it, one behind the other.
-    paths: Vec<Step>,
-}
-
-/// A feature asked on the way to a node, each once; and the weight of the subsets of all of them that have
-/// as many features as the step's place in the path. The first step stands for no feature.
-#[derive(Clone, Copy)]
-struct Step {
-    feature: u8,
-    /// The share of rows that go on where the feature is not known.
-    zero: f64,
-    /// Whether the row goes on where it is known: 1 or 0.
-    one: f64,
+/// One member: its trees, if it is made of trees, and the weight of its score.
+#[derive(Clone, Debug)]
+struct Part {
+    trees: Option<PathTrees>,
     weight: f64,
 }
 
-impl Walk<'_> {
-    /// Visits a node to which `share` of the tree's rows came, and whose path begins at `start`.
-    fn visit(&mut self, at: usize, share: f64, start: usize) {
-        match self.trees.node(at) {
-            TreeNode::Leaf(leaf) => {
-                self.base += share * leaf.value;
-                let path = &mut self.paths[start..];
-                for place in 1..path.len() {
-                    let Step { feature, zero, one, .. } = path[place];
-                    self.contributions[usize::from(feature)] +=
-                        weight_sum_without(path, place) * (one - zero) * leaf.value;
-                }
-            }
-            TreeNode::Split(split) => {
-                let feature = split.feature.index() as u8;
-                let goes_left = split.goes_left(self.vector);
-                let end = self.paths.len();
-                for (child, hot) in self.trees.children(at).into_iter().zip([goes_left, !goes_left]) {
-                    self.paths.extend_from_within(start..end);
-                    let before = take(&mut self.paths, end, feature);
-                    let part = f64::from(self.trees.rows(child)) / f64::from(self.trees.rows(at));
-                    let one = if hot { before.1 } else { 0.0 };
-                    extend(&mut self.paths, end, Step { feature, zero: before.0 * part, one, weight: 0.0 });
-                    self.visit(child, share * part, end);
-                    self.paths.truncate(end);
-                }
-            }
+impl Explainer {
+    /// Takes the raw score of a row apart; `members` are those of the model that this belongs to.
+    pub(crate) fn explain(
+        &self,
+        members: &[Member],
+        vector: FeatureVector,
+    ) -> Result<Explanation, Unexplained> {
+        let parts = self.0.get_or_init(|| {
+            let part =
+                |(member, weight): (&Member, f64)| Part { trees: path_trees(&member.classifier), weight };
+            Ok(members.iter().zip(weights(members)?).map(part).collect())
+        });
+        let parts = parts.as_ref().map_err(|reason| *reason)?;
+        let mut explanation = Explanation { base: 0.0, contributions: [0.0; FEATURE_COUNT] };
+        for (member, part) in members.iter().zip(parts) {
+            add(&mut explanation, &member.classifier, part, member.filled(vector));
         }
+        Ok(explanation)
     }
 }
 
-/// Adds a feature to the path that begins at `start` (EXTEND of the paper).
-fn extend(paths: &mut Vec<Step>, start: usize, step: Step) {
-    paths.push(step);
-    let path = &mut paths[start..];
-    let last = path.len() - 1;
-    let per_len = RECIPROCALS[path.len()];
-    for i in (0..last).rev() {
-        let weight = path[i].weight * per_len;
-        path[i + 1].weight += step.one * weight * (i + 1) as f64;
-        path[i].weight = step.zero * weight * (last - i) as f64;
+/// Why the score of a model with these members cannot be taken apart, if it cannot.
+pub(crate) fn unexplained(members: &[Member]) -> Option<Unexplained> {
+    weights(members).err()
+}
+
+fn path_trees(classifier: &Classifier) -> Option<PathTrees> {
+    match classifier {
+        Classifier::DecisionTree(trees)
+        | Classifier::RandomForest(trees)
+        | Classifier::ExtraTrees(trees)
+        | Classifier::GradientBoosting { trees, .. }
+        | Classifier::Blend { trees, .. }
+        | Classifier::AdaBoost(trees) => Some(PathTrees::new(trees)),
+        Classifier::LogisticRegression(_) | Classifier::NearestNeighbours(_) => None,
     }
 }
 
-/// Takes a feature out of the path that begins at `start`, if it is there, and returns its two fractions
-/// (UNWIND of the paper).
-fn take(paths: &mut Vec<Step>, start: usize, feature: u8) -> (f64, f64) {
-    let path = &mut paths[start..];
-    let Some(place) = path.iter().position(|step| step.feature == feature) else { return (1.0, 1.0) };
-    let Step { zero, one, .. } = path[place];
-    let last = path.len() - 1;
-    unwound(path, place, |path, i, weight| path[i].weight = weight);
-    for i in place..last {
-        path[i] = Step { weight: path[i].weight, ..path[i + 1] };
-    }
-    paths.pop();
-    (zero, one)
-}
-
-/// The sum of the weights of the path without one of its features.
-fn weight_sum_without(path: &mut [Step], place: usize) -> f64 {
-    let mut sum = 0.0;
-    unwound(path, place, |_, _, weight| sum += weight);
-    sum
-}
-
-/// Works out the weights of the path without one of its features, the last one first.
-#[inline]
-fn unwound(path: &mut [Step], place: usize, mut weigh: impl FnMut(&mut [Step], usize, f64)) {
-    let last = path.len() - 1;
-    let len = path.len() as f64;
-    let Step { zero, one, .. } = path[place];
-    if one == 0.0 {
-        let per_zero = len / zero;
-        for i in (0..last).rev() {
-            let weight = path[i].weight * per_zero * RECIPROCALS[last - i];
-            weigh(path, i, weight);
+/// Adds a member's part in the score of a row.
+fn add(explanation: &mut Explanation, classifier: &Classifier, part: &Part, vector: FeatureVector) {
+    let Part { trees, weight } = part;
+    let (offset, scale) = match classifier {
+        Classifier::LogisticRegression(linear) => {
+            let codes = vector.codes().map(|code| f64::from(code.value().unwrap_or(0)));
+            let terms = codes.iter().zip(linear.coefficients);
+            for (contribution, (code, coefficient)) in explanation.contributions.iter_mut().zip(terms) {
+                *contribution += weight * coefficient * code;
+            }
+            (linear.intercept, 0.0)
         }
-        return;
-    }
-    let zero_per_len = zero * RECIPROCALS[path.len()];
-    let mut next = path[last].weight;
-    for i in (0..last).rev() {
-        let weight = next * len * RECIPROCALS[i + 1];
-        next = path[i].weight - weight * zero_per_len * (last - i) as f64;
-        weigh(path, i, weight);
+        Classifier::DecisionTree(trees) | Classifier::RandomForest(trees) | Classifier::ExtraTrees(trees) => {
+            (0.0, 1.0 / trees.len() as f64)
+        }
+        Classifier::GradientBoosting { base, .. } | Classifier::Blend { base, .. } => (*base, 1.0),
+        Classifier::AdaBoost(_) => (0.0, 1.0),
+        // Never: its share has no weights to be added with.
+        Classifier::NearestNeighbours(_) => (0.0, 0.0),
+    };
+    explanation.base += weight * offset;
+    if let Some(trees) = trees {
+        explanation.base += weight * scale * trees.base;
+        trees.explain(vector, weight * scale, &mut explanation.contributions);
     }
 }
-
-/// 1/n, because a division takes longer than all the rest.
-const RECIPROCALS: [f64; FEATURE_COUNT + 2] = {
-    let mut reciprocals = [0.0; FEATURE_COUNT + 2];
-    let mut n = 1;
-    while n < reciprocals.len() {
-        reciprocals[n] = 1.0 / n as f64;
-        n += 1;
-    }
-    reciprocals
-};
 
 #[cfg(test)]
 mod tests {
@@ -202,14 +158,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Leaf, Split};
+    use crate::{
+        Imputer, Leaf, LogisticRegression, NearestNeighbours, NeighbourWeights, Split, TreeNode, Trees,
+    };
 
-    /// Trees over the first five features, so that all subsets of features can be gone through.
-    fn arbitrary_trees() -> impl Strategy<Value = Trees> {
+    /// Trees over the first `features` features, of at most so many levels.
+    fn arbitrary_trees(features: usize, depth: u32, nodes: u32) -> impl Strategy<Value = Trees> {
         let leaf = (-50i8..50, 1..40u32)
             .prop_map(|(v, rows)| vec![TreeNode::Leaf(Leaf { value: f64::from(v) / 8.0, rows })]);
-        let tree = leaf.prop_recursive(7, 64, 2, |inner| {
-            (0..5usize, 1..15u8, inner.clone(), inner).prop_map(|(f, codes, left, right)| {
+        let tree = leaf.prop_recursive(depth, nodes, 2, move |inner| {
+            (0..features, 1..15u8, inner.clone(), inner).prop_map(|(f, codes, left, right)| {
                 let split = Split { feature: Feature::ALL[f], left: CodeSet::from_bits(codes) };
                 [vec![TreeNode::Split(split)], left, right].concat()
             })
@@ -217,26 +175,43 @@ mod tests {
         prop::collection::vec(tree, 1..4).prop_map(|trees| Trees::new(&trees).unwrap())
     }
 
-    /// The expected value of a subtree where only the features of `known` are known.
-    fn expectation(trees: &Trees, at: usize, vector: FeatureVector, known: u32) -> f64 {
-        match trees.node(at) {
-            TreeNode::Leaf(leaf) => leaf.value,
+    fn explain(members: &[Member], vector: FeatureVector) -> Result<Explanation, Unexplained> {
+        Explainer::default().explain(members, vector)
+    }
+
+    fn member(classifier: Classifier) -> Member {
+        Member { imputer: None, classifier }
+    }
+
+    /// Where one subtree of nodes in preorder ends.
+    fn end(nodes: &[TreeNode], at: usize) -> usize {
+        match nodes[at] {
+            TreeNode::Leaf(_) => at + 1,
+            TreeNode::Split(_) => end(nodes, end(nodes, at + 1)),
+        }
+    }
+
+    /// The expected value of a subtree where only the features of `known` are known, and its rows.
+    fn expectation(nodes: &[TreeNode], at: usize, vector: FeatureVector, known: u32) -> (f64, f64) {
+        match nodes[at] {
+            TreeNode::Leaf(leaf) => (leaf.value, f64::from(leaf.rows)),
             TreeNode::Split(split) => {
-                let [left, right] = trees.children(at);
-                let of = |child| expectation(trees, child, vector, known);
+                let left = expectation(nodes, at + 1, vector, known);
+                let right = expectation(nodes, end(nodes, at + 1), vector, known);
+                let rows = left.1 + right.1;
                 if known >> split.feature.index() & 1 == 1 {
-                    return of(if split.goes_left(vector) { left } else { right });
+                    return (if split.goes_left(vector) { left.0 } else { right.0 }, rows);
                 }
-                let rows = |child| f64::from(trees.rows(child));
-                (rows(left) * of(left) + rows(right) * of(right)) / (rows(left) + rows(right))
+                ((left.1 * left.0 + right.1 * right.0) / rows, rows)
             }
         }
     }
 
     /// The Shapley value of a feature by its definition: over all subsets of the other four.
     fn shapley(trees: &Trees, vector: FeatureVector, feature: usize) -> f64 {
+        let trees: Vec<_> = trees.iter().collect();
         let value =
-            |known: u32| -> f64 { trees.roots().map(|root| expectation(trees, root, vector, known)).sum() };
+            |known: u32| -> f64 { trees.iter().map(|tree| expectation(tree, 0, vector, known).0).sum() };
         let weights = [24.0, 6.0, 4.0, 6.0, 24.0].map(|w| w / 120.0);
         let others = (0..32u32).filter(|known| known >> feature & 1 == 0);
         others
@@ -246,9 +221,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn contributions_are_shapley_values(trees in arbitrary_trees(), bits in 0..1u64 << 10) {
+        fn contributions_are_shapley_values(trees in arbitrary_trees(5, 7, 64), bits in 0..1u64 << 10) {
             let vector = FeatureVector::from_bits(bits).unwrap();
-            let explanation = explain_trees(&trees, vector, 0.25, 1.0);
+            let boosted = Classifier::GradientBoosting { base: 0.25, trees: trees.clone() };
+            let explanation = explain(&[member(boosted)], vector).unwrap();
             for feature in 0..5 {
                 let expected = shapley(&trees, vector, feature);
                 prop_assert!((explanation.contributions[feature] - expected).abs() < 1e-9);
@@ -256,30 +232,86 @@ mod tests {
             prop_assert!(explanation.contributions[5..].iter().all(|c| *c == 0.0));
             prop_assert!((explanation.score() - 0.25 - trees.sum(vector)).abs() < 1e-9);
         }
+
+        #[test]
+        fn contributions_add_up_to_the_score(
+            trees in arbitrary_trees(30, 40, 400),
+            others in arbitrary_trees(30, 12, 100),
+            coefficients in prop::collection::vec(-4.0..4.0f64, FEATURE_COUNT),
+            bits in 0..1u64 << 60,
+        ) {
+            let vector = FeatureVector::from_bits(bits).unwrap();
+            let coefficients = std::array::from_fn(|i| coefficients[i]);
+            let imputer = Some(Imputer::MostFrequent([0; FEATURE_COUNT]));
+            let table = [
+                vec![member(Classifier::AdaBoost(trees.clone()))],
+                vec![member(Classifier::GradientBoosting { base: -0.5, trees: trees.clone() })],
+                vec![member(Classifier::RandomForest(trees.clone()))],
+                vec![Member {
+                    imputer: imputer.clone(),
+                    classifier: Classifier::LogisticRegression(LogisticRegression { intercept: 0.5, coefficients }),
+                }],
+                vec![
+                    member(Classifier::RandomForest(trees)),
+                    Member { imputer, classifier: Classifier::RandomForest(others) },
+                ],
+            ];
+            for members in table {
+                let scores = members.iter().map(|m| m.classifier.raw_score(m.filled(vector)));
+                let score = scores.sum::<f64>() / members.len() as f64;
+                let explanation = explain(&members, vector).unwrap();
+                prop_assert!((explanation.score() - score).abs() < 1e-9, "{explanation:?} {score} {members:?}");
+            }
+        }
     }
 
     #[test]
-    fn every_classifier_adds_up_to_its_score() {
+    fn every_classifier_has_its_base_value() {
         let leaf = |value, rows| TreeNode::Leaf(Leaf { value, rows });
         let split = TreeNode::Split(Split { feature: Feature::ALL[2], left: CodeSet::from_bits(0b0011) });
         let trees = Trees::new(&[vec![split, leaf(0.75, 3), leaf(0.25, 1)], vec![leaf(0.5, 4)]]).unwrap();
         let single = Trees::new(&[vec![split, leaf(0.75, 3), leaf(0.25, 1)]]).unwrap();
         let linear = LogisticRegression { intercept: 0.5, coefficients: std::array::from_fn(|i| i as f64) };
         let table = [
-            (Classifier::AdaBoost(trees.clone()), 1.125),
-            (Classifier::DecisionTree(single), 0.625),
-            (Classifier::RandomForest(trees.clone()), 0.5625),
-            (Classifier::GradientBoosting { base: -1.0, trees }, 0.125),
-            (Classifier::LogisticRegression(linear), 0.5),
+            (vec![Classifier::AdaBoost(trees.clone())], 1.125),
+            (vec![Classifier::DecisionTree(single.clone())], 0.625),
+            (vec![Classifier::RandomForest(trees.clone())], 0.5625),
+            (vec![Classifier::RandomForest(trees.clone()), Classifier::DecisionTree(single)], 0.59375),
+            (vec![Classifier::GradientBoosting { base: -1.0, trees }], 0.125),
+            (vec![Classifier::LogisticRegression(linear)], 0.5),
         ];
-        for (classifier, base) in table {
+        for (classifiers, base) in table {
+            let members: Vec<Member> = classifiers.into_iter().map(member).collect();
             for bits in [0, 0x0555_5555_5555_5555, 0x0aaa_aaaa_aaaa_aaaa] {
                 let vector = FeatureVector::from_bits(bits).unwrap();
-                let explanation = explain(&classifier, vector).unwrap();
-                assert!((explanation.base - base).abs() < 1e-12, "{classifier:?}");
-                assert!((explanation.score() - classifier.raw_score(vector)).abs() < 1e-9, "{classifier:?}");
+                let explanation = explain(&members, vector).unwrap();
+                assert!((explanation.base - base).abs() < 1e-12, "{members:?}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_no_sum_is_not_taken_apart() {
+        let trees = || Trees::new(&[vec![TreeNode::Leaf(Leaf { value: 0.5, rows: 1 })]]).unwrap();
+        let boosted = || member(Classifier::GradientBoosting { base: 0.0, trees: trees() });
+        let neighbours = member(Classifier::NearestNeighbours(NearestNeighbours {
+            k: 1,
+            weights: NeighbourWeights::Uniform,
+            rows: vec![0],
+            labels: vec![(1, 1)],
+        }));
+        let forest = || member(Classifier::RandomForest(trees()));
+        for (members, reason) in [
+            (vec![neighbours.clone()], Unexplained::Neighbours),
+            (vec![forest(), neighbours], Unexplained::Neighbours),
+            (vec![boosted(), boosted()], Unexplained::MeanOfProbabilities),
+            (vec![forest(), boosted()], Unexplained::MeanOfProbabilities),
+            (vec![forest(), member(Classifier::AdaBoost(trees()))], Unexplained::MeanOfProbabilities),
+        ] {
+            assert_eq!(explain(&members, FeatureVector::MISSING), Err(reason));
+            assert_eq!(unexplained(&members), Some(reason));
+        }
+        assert_eq!(unexplained(&[forest(), forest()]), None);
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub use card::{
     Figures, HeldOut, Metrics, RandomSplit, ReliabilityBin,
 };
 pub use classifier::{Classifier, Family, ScoreUnit, UnknownFamily};
-pub use explain::Explanation;
+pub use explain::{Explanation, Unexplained};
 pub use imputer::{Donors, Imputer, InvalidDonors, MAX_IMPUTER_NEIGHBOURS};
 pub use linear::LogisticRegression;
 pub use memo::Memo;

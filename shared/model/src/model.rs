@@ -3,7 +3,7 @@
 use lurelight_schema::{CodeSet, FEATURE_COUNT, FeatureVector, Label};
 use serde::{Deserialize, Serialize};
 
-use crate::explain::{Explanation, explain};
+use crate::explain::{Explainer, Explanation, Unexplained, unexplained};
 use crate::{Calibration, Classifier, Family, Imputer, ScoreUnit};
 
 /// No probability is reported below this or above one minus this: the data has too few rows to tell a
@@ -37,7 +37,10 @@ pub struct ModelParts {
 
 /// A checked model. Scoring is total: any row gets a probability.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Model(ModelParts);
+pub struct Model {
+    parts: ModelParts,
+    explainer: Explainer,
+}
 
 /// Parts that make no model.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -83,7 +86,7 @@ impl Model {
         if !(parts.threshold > 0.0 && parts.threshold < 1.0) {
             return Err(InvalidModel::Threshold(parts.threshold));
         }
-        Ok(Model(parts))
+        Ok(Model { parts, explainer: Explainer::default() })
     }
 
     /// The calibrated probability that the site is phishing, from [`PROBABILITY_FLOOR`] to one minus it.
@@ -95,13 +98,13 @@ impl Model {
     /// The probability that is reported of a raw score.
     fn reported(&self, score: f64) -> f64 {
         let clip = |p: f64| p.clamp(PROBABILITY_FLOOR, 1.0 - PROBABILITY_FLOOR);
-        clip(self.0.calibration.apply(clip(self.score_unit().probability(score))))
+        clip(self.parts.calibration.apply(clip(self.score_unit().probability(score))))
     }
 
     /// [`Model::probability`] of each row, to the bit, and quicker for many rows.
     #[must_use]
     pub fn probabilities(&self, vectors: &[FeatureVector]) -> Vec<f64> {
-        let [member] = &self.0.members[..] else {
+        let [member] = &self.parts.members[..] else {
             return vectors.iter().map(|vector| self.probability(*vector)).collect();
         };
         let mut scores = member.raw_scores(vectors);
@@ -113,7 +116,7 @@ impl Model {
     /// probabilities.
     #[must_use]
     pub fn raw_score(&self, vector: FeatureVector) -> f64 {
-        match &self.0.members[..] {
+        match &self.parts.members[..] {
             [member] => member.classifier.raw_score(member.filled(vector)),
             members => vote(members, vector),
         }
@@ -122,7 +125,7 @@ impl Model {
     /// The unit of [`Model::raw_score`].
     #[must_use]
     pub fn score_unit(&self) -> ScoreUnit {
-        match &self.0.members[..] {
+        match &self.parts.members[..] {
             [member] => member.classifier.unit(),
             _ => ScoreUnit::MeanProbability,
         }
@@ -131,32 +134,39 @@ impl Model {
     /// Its family.
     #[must_use]
     pub fn family(&self) -> Family {
-        match &self.0.members[..] {
+        match &self.parts.members[..] {
             [member] => member.classifier.family(),
             _ => Family::SoftVote,
         }
     }
 
-    /// How much each feature moves the raw score of this row; `None` where there is no exact answer, as for
-    /// neighbours and votes.
+    /// How much each feature moves the raw score of this row. The first call writes the trees down anew, in some
+    /// 32 bytes a node; later ones use that.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no exact answer: the same for every row, see [`Model::unexplained`].
+    pub fn explain(&self, vector: FeatureVector) -> Result<Explanation, Unexplained> {
+        self.explainer.explain(&self.parts.members, vector)
+    }
+
+    /// Why [`Model::explain`] has no answer, if it has none: neighbours and votes whose members' probabilities are not
+    /// their scores.
     #[must_use]
-    pub fn explain(&self, vector: FeatureVector) -> Option<Explanation> {
-        match &self.0.members[..] {
-            [member] => explain(&member.classifier, member.filled(vector)),
-            _ => None,
-        }
+    pub fn unexplained(&self) -> Option<Unexplained> {
+        unexplained(&self.parts.members)
     }
 
     /// Whether [`Model::explain`] has an answer, for any row.
     #[must_use]
     pub fn explains(&self) -> bool {
-        matches!(&self.0.members[..], [member] if !matches!(member.classifier, Classifier::NearestNeighbours(_)))
+        self.unexplained().is_none()
     }
 
     /// The verdict on a probability at the model's own threshold.
     #[must_use]
     pub fn label(&self, probability: f64) -> Label {
-        Model::label_at(probability, self.0.threshold)
+        Model::label_at(probability, self.parts.threshold)
     }
 
     /// The verdict on a probability at a threshold: phishing from the threshold on.
@@ -168,29 +178,29 @@ impl Model {
     /// The codes that each feature had in the training data, in the order of the UCI header.
     #[must_use]
     pub const fn known_codes(&self) -> &[CodeSet; FEATURE_COUNT] {
-        &self.0.known_codes
+        &self.parts.known_codes
     }
 
     /// What scores rows; more than one make a vote.
     #[must_use]
     pub fn members(&self) -> &[Member] {
-        &self.0.members
+        &self.parts.members
     }
 
     /// How the members' probability becomes the reported one.
     #[must_use]
     pub const fn calibration(&self) -> &Calibration {
-        &self.0.calibration
+        &self.parts.calibration
     }
 
     /// The model's own threshold, strictly between 0 and 1.
     #[must_use]
     pub const fn threshold(&self) -> f64 {
-        self.0.threshold
+        self.parts.threshold
     }
 
     pub(crate) const fn parts(&self) -> &ModelParts {
-        &self.0
+        &self.parts
     }
 }
 
@@ -272,13 +282,12 @@ mod tests {
         let model = Model::new(ModelParts { members, ..parts() }).unwrap();
         let row = FeatureVector::from_bits(0).unwrap();
         assert_eq!((model.raw_score(row), model.family()), (0.5625, Family::SoftVote));
-        assert_eq!((model.probability(row), model.explain(row)), (0.5625, None));
+        assert_eq!((model.probability(row), model.explains()), (0.5625, false));
         for member in model.members() {
             let alone = Model::new(ModelParts { members: vec![member.clone()], ..parts() }).unwrap();
-            assert_eq!(alone.explains(), alone.explain(row).is_some(), "{}", alone.family());
+            assert_eq!(alone.unexplained(), alone.explain(row).err(), "{}", alone.family());
             assert_eq!(alone.probabilities(&[row; 3]), [alone.probability(row); 3]);
         }
-        assert!(!model.explains());
         assert_eq!(model.probabilities(&[row]), [0.5625]);
     }
 

@@ -225,7 +225,7 @@ impl Trees {
     }
 
     /// The node at a place.
-    pub(crate) fn node(&self, at: usize) -> TreeNode {
+    fn node(&self, at: usize) -> TreeNode {
         let node = self.nodes[at];
         match node.split() {
             Some(split) => TreeNode::Split(split),
@@ -237,11 +237,6 @@ impl Trees {
     pub(crate) fn children(&self, at: usize) -> [usize; 2] {
         let left = self.nodes[at].child();
         [left, left + 1]
-    }
-
-    /// The rows of the tree's sample that came to a node.
-    pub(crate) fn rows(&self, at: usize) -> u32 {
-        self.rows[at]
     }
 
     /// The places of the leaves that a row reaches from some roots.

@@ -171,6 +171,10 @@ fn importance(card: &Card) -> String {
     lurelight_plot::importance(&card.importance, IMPORTANCE_SHOWN)
 }
 
+fn contributions(card: &Card) -> Option<String> {
+    lurelight_plot::contributions(&card.importance, card.score_unit, IMPORTANCE_SHOWN)
+}
+
 impl RunPage<'_> {
     fn outcome_class(&self) -> &'static str {
         match self.promote.outcome {

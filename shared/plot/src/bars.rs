@@ -1,6 +1,6 @@
 //! Plots with a line of text and a horizontal bar for each of several things.
 
-use lurelight_model::FeatureImportance;
+use lurelight_model::{FeatureImportance, ScoreUnit};
 
 use crate::svg::{Escaped, put};
 
@@ -87,7 +87,7 @@ impl Bars<'_> {
     }
 }
 
-/// The loss without each of the first `count` features.
+/// The loss without each feature, the first `count` of them.
 #[must_use]
 pub fn importance(features: &[FeatureImportance], count: usize) -> String {
     let bars: Vec<Bar> = features[..count.min(features.len())]
@@ -100,6 +100,19 @@ pub fn importance(features: &[FeatureImportance], count: usize) -> String {
         decimals: 4,
     };
     plot.draw(&bars)
+}
+
+/// How much each feature moves the score in the mean, the `count` that do so most; `None` where that is not known.
+#[must_use]
+pub fn contributions(features: &[FeatureImportance], unit: ScoreUnit, count: usize) -> Option<String> {
+    let bar = |feature: &FeatureImportance| {
+        Some(Bar { label: feature.feature.clone(), value: feature.mean_absolute_contribution? })
+    };
+    let mut bars = features.iter().map(bar).collect::<Option<Vec<Bar>>>().filter(|bars| !bars.is_empty())?;
+    bars.sort_by(|a, b| b.value.total_cmp(&a.value));
+    bars.truncate(count);
+    let description = format!("Mean absolute contribution to the score, in {unit}, the greatest first");
+    Some(Bars { description: &description, reference: None, decimals: 4 }.draw(&bars))
 }
 
 #[cfg(test)]
@@ -117,5 +130,20 @@ mod tests {
         plot.reference = Some((0.4, "limit"));
         assert!(plot.draw(&[bar(0.2)]).contains("width=\"150.0\""));
         assert!(!plot.draw(&[]).contains("NaN"));
+    }
+
+    #[test]
+    fn contributions_are_drawn_where_they_are_known() {
+        let feature = |name: &str, mean_absolute_contribution| FeatureImportance {
+            feature: name.to_owned(),
+            log_loss_increase: 0.5,
+            mean_absolute_contribution,
+        };
+        let known = [feature("SFH", Some(0.25)), feature("port", Some(0.75)), feature("Iframe", Some(0.0))];
+        let svg = contributions(&known, ScoreUnit::LogOdds, 2).unwrap();
+        assert!(svg.find("port") < svg.find("SFH") && svg.contains("in log-odds of phishing"), "{svg}");
+        assert!(!svg.contains("Iframe"));
+        assert_eq!(contributions(&[feature("SFH", None)], ScoreUnit::LogOdds, 2), None);
+        assert_eq!(contributions(&[], ScoreUnit::LogOdds, 2), None);
     }
 }

@@ -9,7 +9,7 @@ mod evaluation;
 mod square;
 mod svg;
 
-pub use bars::{Bar, Bars, importance};
+pub use bars::{Bar, Bars, contributions, importance};
 pub use dots::{Dot, dots};
 pub use evaluation::{metrics, parameters, precision_recall, reliability, roc};
 pub use square::{Band, Square};

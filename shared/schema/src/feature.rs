@@ -85,7 +85,7 @@ static ROWS: [Row; FEATURE_COUNT] = [
     row("HTTPS_token", &["HTTPSDomainURL"], Url,
         ["the word https stands in the domain name", "", "the word https is not in the domain name"]),
     row("Request_URL", &[], Page,
-        ["most images and media come from other domains", "", "images and media come from the same domain"]),
+        ["many images and media come from other domains", "", "few images and media come from other domains"]),
     row("URL_of_Anchor", &["AnchorURL"], Page,
         ["over 67 % of the links lead elsewhere or nowhere", "31 to 67 % of the links lead elsewhere or nowhere", "under 31 % of the links lead elsewhere or nowhere"]),
     row("Links_in_tags", &["LinksInScriptTags"], Page,

@@ -71,6 +71,10 @@ impl ModelPage<'_> {
         lurelight_plot::importance(&card.importance, IMPORTANCE_SHOWN)
     }
 
+    fn contributions(&self, card: &Card) -> Option<String> {
+        lurelight_plot::contributions(&card.importance, card.score_unit, IMPORTANCE_SHOWN)
+    }
+
     fn parameters(&self, parameters: &BTreeMap<String, String>) -> String {
         lurelight_plot::parameters(parameters)
     }
