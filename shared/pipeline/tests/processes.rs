@@ -37,8 +37,8 @@ fn main() {
         return;
     }
     if let Ok(root) = env::var(INGEST) {
-        let ingested = ingest(&request("first"), &stores(Path::new(&root)), &silent());
-        Runtime::new().unwrap().block_on(ingested).unwrap();
+        let (request, stores, silent) = (request("first"), stores(Path::new(&root)), silent());
+        Runtime::new().unwrap().block_on(ingest(&request, &stores, &silent)).unwrap();
         tell(&peak_bytes().to_string());
         return;
     }
