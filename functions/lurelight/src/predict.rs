@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow};
 use lurelight_model::Model;
 use lurelight_schema::read::{LabelUse, Limits, ReadError, ReadOptions, Reader, Report, Role};
+use lurelight_schema::{FeatureVector, Label};
 use predict::{Context, Counts, Error};
 
 use crate::chosen::Choice;
@@ -130,21 +131,61 @@ impl From<io::Error> for Stopped {
     }
 }
 
-/// Judges row by row.
+/// How many rows are judged together, at most, and how many bytes of theirs are kept until then, or a row more.
+const TOGETHER: usize = 4096;
+const MOST_CARRIED_BYTES: usize = 1 << 20;
+
+/// Rows that wait for their verdicts.
+struct Judge<'a> {
+    context: &'a Context,
+    threshold: f64,
+    reasons: Reasons<'a>,
+    waiting: Vec<(FeatureVector, Option<Label>)>,
+    counts: Counts,
+}
+
+impl Judge<'_> {
+    /// Judges all that wait.
+    fn all(&mut self, verdicts: &mut impl Verdicts) -> io::Result<()> {
+        let vectors: Vec<FeatureVector> = self.waiting.iter().map(|(vector, _)| *vector).collect();
+        let probabilities = self.context.probabilities(&vectors);
+        for ((vector, labelled), probability) in self.waiting.drain(..).zip(probabilities) {
+            let label = Model::label_at(probability, self.threshold);
+            self.counts.add(label, labelled);
+            verdicts.write(Verdict { label, probability, reasons: self.reasons.of(vector) })?;
+        }
+        Ok(())
+    }
+}
+
+/// Judges rows as they come, some together.
 fn stream(args: &Args, context: &Context, input: Input, verdicts: &mut impl Verdicts) -> Result<(), Stopped> {
     let threshold = args.threshold.unwrap_or(context.model().threshold());
     let mut reader = Reader::new(input.bytes, input.format, read_options(context))?;
     verdicts.begin(reader.columns(), context, threshold)?;
     let older = reader.columns().iter().filter(|column| column.role == Role::PreviousPrediction);
     let replaced: Vec<String> = older.map(|column| column.name.clone()).collect();
-    let mut counts = Counts::default();
-    let mut reasons = Reasons::new(context, explain(args, context));
-    while let Some(row) = reader.next_row()? {
-        let probability = context.probability(row.vector);
-        let label = Model::label_at(probability, threshold);
-        counts.add(label, row.label);
-        verdicts.row(&row, Verdict { label, probability, reasons: reasons.of(row.vector) })?;
+    let mut judge = Judge {
+        context,
+        threshold,
+        reasons: Reasons::new(context, explain(args, context)),
+        waiting: Vec::with_capacity(TOGETHER),
+        counts: Counts::default(),
+    };
+    loop {
+        let next = reader.next_row();
+        let Ok(Some(row)) = &next else {
+            // What can be judged is, also where the rest of the file cannot be read.
+            judge.all(verdicts)?;
+            next?;
+            break;
+        };
+        judge.waiting.push((row.vector, row.label));
+        if verdicts.carry(row) >= MOST_CARRIED_BYTES || judge.waiting.len() == TOGETHER {
+            judge.all(verdicts)?;
+        }
     }
+    let counts = judge.counts;
     let report = reader.finish()?;
     let mut notices = predict::notices(&report, &replaced);
     let unexplained = context.model().unexplained().filter(|_| args.explain > 0);

@@ -1,6 +1,6 @@
 //! Verdicts as CSV and as JSON, one row after the other.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -49,13 +49,15 @@ impl<'a> Reasons<'a> {
     }
 }
 
-/// Takes rows with their verdicts. Nothing is written before the first row, so that an input without a
-/// usable row leaves no half of an output.
+/// Takes rows, and later their verdicts, so that many rows can be judged together. Nothing is written before the first
+/// verdict, so that an input without a usable row leaves no half of an output.
 pub trait Verdicts {
     /// Takes what is known before the first row.
     fn begin(&mut self, columns: &[Column], context: &Context, threshold: f64) -> io::Result<()>;
-    /// Writes a row.
-    fn row(&mut self, row: &Row<'_>, verdict: Verdict<'_>) -> io::Result<()>;
+    /// Takes what is carried along of a row, and tells how many bytes are kept of all rows without a verdict.
+    fn carry(&mut self, row: &Row<'_>) -> usize;
+    /// Writes the oldest row without a verdict.
+    fn write(&mut self, verdict: Verdict<'_>) -> io::Result<()>;
     /// Writes what is known after the last row.
     fn end(&mut self, counts: &Counts, report: &Report, notices: Vec<Notice>) -> io::Result<()>;
 }
@@ -70,13 +72,27 @@ pub struct CsvVerdicts<'a> {
     header: Option<String>,
     /// For each column whether it is carried along; empty if all are.
     kept: Vec<bool>,
+    /// The cells of the rows without a verdict, and where those of each end.
+    carried: String,
+    ends: VecDeque<usize>,
+    /// Where those of the oldest such row begin.
+    start: usize,
     line: String,
 }
 
 impl<'a> CsvVerdicts<'a> {
     /// Writes to `out`, with a column of reasons or without.
     pub fn new(out: &'a mut dyn Write, explained: bool) -> CsvVerdicts<'a> {
-        CsvVerdicts { out, explained, header: None, kept: Vec::new(), line: String::new() }
+        CsvVerdicts {
+            out,
+            explained,
+            header: None,
+            kept: Vec::new(),
+            carried: String::new(),
+            ends: VecDeque::new(),
+            start: 0,
+            line: String::new(),
+        }
     }
 }
 
@@ -97,30 +113,44 @@ impl Verdicts for CsvVerdicts<'_> {
         Ok(())
     }
 
-    fn row(&mut self, row: &Row<'_>, verdict: Verdict<'_>) -> io::Result<()> {
-        if let Some(header) = self.header.take() {
-            self.out.write_all(header.as_bytes())?;
+    fn carry(&mut self, row: &Row<'_>) -> usize {
+        if self.ends.is_empty() {
+            self.carried.clear();
+            self.start = 0;
         }
-        self.line.clear();
         match row.csv_text() {
             Some(text) if self.kept.is_empty() => {
-                self.line.push_str(text);
-                self.line.push(',');
+                self.carried.push_str(text);
+                self.carried.push(',');
             }
             _ => {
                 let kept = self.kept.iter().copied().chain(std::iter::repeat(true));
                 for (cell, _) in row.cells().zip(kept).filter(|(_, kept)| *kept) {
-                    push_cell(&mut self.line, &cell);
+                    push_cell(&mut self.carried, &cell);
                 }
             }
         }
+        self.ends.push_back(self.carried.len());
+        self.carried.len()
+    }
+
+    fn write(&mut self, verdict: Verdict<'_>) -> io::Result<()> {
+        if let Some(header) = self.header.take() {
+            self.out.write_all(header.as_bytes())?;
+        }
+        let end = self.ends.pop_front().unwrap_or(self.start);
+        let cells = self.carried.get(self.start..end).unwrap_or_default();
+        self.start = end;
+        self.line.clear();
+        self.line.push_str(cells);
         let Verdict { label, probability, reasons } = verdict;
         if let Some(reasons) = reasons {
             push_cell(&mut self.line, &predict::in_one_line(reasons));
         }
-        let number = label.predicted_column();
-        // Writing to a string cannot fail.
-        let _ = writeln!(self.line, "{label},{probability:.6},{number:.1}");
+        self.line.push_str(label.as_str());
+        self.line.push(',');
+        push_six_decimals(&mut self.line, probability);
+        self.line.push_str(if label == Label::Legitimate { ",1.0\n" } else { ",0.0\n" });
         self.out.write_all(self.line.as_bytes())
     }
 
@@ -135,19 +165,48 @@ fn push_cell(line: &mut String, cell: &str) {
     line.push(',');
 }
 
+/// Writes a probability as `{:.6}` does, but quicker: that goes through all digits of the number.
+fn push_six_decimals(line: &mut String, probability: f64) {
+    const ONE: f64 = 1e6;
+    let scaled = probability * ONE;
+    let beyond = scaled - scaled.floor();
+    // The product is off by less than 10⁻⁹, so that only a number as near to the middle may be rounded the wrong way.
+    if !(0.0..1.0).contains(&probability) || (beyond - 0.5).abs() < 1e-6 || scaled.round() >= ONE {
+        // Writing to a string cannot fail.
+        let _ = write!(line, "{probability:.6}");
+        return;
+    }
+    let mut rest = scaled.round() as u32;
+    let mut digits = *b"0.000000";
+    for digit in digits[2..].iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    line.extend(digits.map(char::from));
+}
+
 /// The object that the API answers with.
 pub struct JsonVerdicts<'a> {
     out: &'a mut dyn Write,
     explained: bool,
     head: String,
     begun: bool,
+    /// The numbers of the rows without a verdict.
+    numbers: VecDeque<u64>,
     line: Vec<u8>,
 }
 
 impl<'a> JsonVerdicts<'a> {
     /// Writes to `out`, with reasons or without.
     pub fn new(out: &'a mut dyn Write, explained: bool) -> JsonVerdicts<'a> {
-        JsonVerdicts { out, explained, head: String::new(), begun: false, line: Vec::new() }
+        JsonVerdicts {
+            out,
+            explained,
+            head: String::new(),
+            begun: false,
+            numbers: VecDeque::new(),
+            line: Vec::new(),
+        }
     }
 }
 
@@ -157,7 +216,13 @@ impl Verdicts for JsonVerdicts<'_> {
         Ok(())
     }
 
-    fn row(&mut self, row: &Row<'_>, verdict: Verdict<'_>) -> io::Result<()> {
+    fn carry(&mut self, row: &Row<'_>) -> usize {
+        self.numbers.push_back(row.number);
+        size_of::<u64>() * self.numbers.len()
+    }
+
+    fn write(&mut self, verdict: Verdict<'_>) -> io::Result<()> {
+        let number = self.numbers.pop_front().unwrap_or_default();
         self.line.clear();
         if self.begun {
             self.line.push(b',');
@@ -169,8 +234,7 @@ impl Verdicts for JsonVerdicts<'_> {
         // Neither the word nor the numbers need escaping.
         write!(
             self.line,
-            "\n{{\"row\":{},\"label\":\"{label}\",\"probability\":{probability:.6},\"predicted_column\":{:.1}",
-            row.number,
+            "\n{{\"row\":{number},\"label\":\"{label}\",\"probability\":{probability:.6},\"predicted_column\":{:.1}",
             label.predicted_column()
         )?;
         if let Some(reasons) = reasons {
@@ -182,5 +246,25 @@ impl Verdicts for JsonVerdicts<'_> {
 
     fn end(&mut self, counts: &Counts, report: &Report, notices: Vec<Notice>) -> io::Result<()> {
         self.out.write_all(predict::json_tail(counts, report, notices, None)?.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn six_decimals_are_those_of_the_standard_library() {
+        let middles = (0..2_000).flat_map(|i| {
+            let middle = (f64::from(i * 499) + 0.5) / 1e6;
+            [middle.next_down(), middle, middle.next_up()]
+        });
+        let others = (0..200_000).map(|i| f64::from(i) * 5.000_07e-6);
+        for probability in middles.chain(others).chain([0.0, 1.0, 1e-4, 0.9999, 0.999_999_7, f64::NAN, -0.5])
+        {
+            let mut line = String::new();
+            push_six_decimals(&mut line, probability);
+            assert_eq!(line, format!("{probability:.6}"));
+        }
     }
 }

@@ -239,4 +239,11 @@ impl Context {
         let mut memo = self.loaded.memo.lock().unwrap_or_else(PoisonError::into_inner);
         memo.get_or_compute(vector, |vector| self.model().probability(vector))
     }
+
+    /// [`Context::probability`] of each row, quicker for many rows.
+    #[must_use]
+    pub fn probabilities(&self, vectors: &[FeatureVector]) -> Vec<f64> {
+        let mut memo = self.loaded.memo.lock().unwrap_or_else(PoisonError::into_inner);
+        memo.get_or_compute_all(vectors, |vectors| self.model().probabilities(vectors))
+    }
 }
