@@ -11,7 +11,9 @@ from training import Execution, wait
 
 FAMILIES = (
     "adaboost",
+    "blend",
     "decision_tree",
+    "extra_trees",
     "gradient_boosting",
     "linfa_trees",
     "logistic_regression",
