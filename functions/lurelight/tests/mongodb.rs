@@ -1,6 +1,6 @@
 //! Records in MongoDB and everything else in a directory: what a team without AWS has. On a real server with TLS and a
 //! password, whose connection string is in a file.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test reports by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
 
 mod home;
 #[path = "../../../shared/mongo/tests/server/process.rs"]

@@ -95,7 +95,7 @@ impl Secrets for ManagedSecrets {
             if is_deleted {
                 return Error {
                     message: format!(
-                        "{}; bring it back by `aws secretsmanager restore-secret --secret-id {id}`",
+                        "{}; bring it back by `aws secretsmanager restore-secret --secret-id {id}`{UNTIL_THEN}",
                         error.message
                     ),
                     ..error
