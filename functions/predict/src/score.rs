@@ -135,7 +135,7 @@ pub fn score(context: &Context, input: impl Read, task: Task) -> Result<Scored, 
     Ok(scored)
 }
 
-/// The most distinct rows of one input that are explained: about a second's work with the compiled-in model.
+/// The most distinct rows of one input that are explained: with the compiled-in model a third of a second's work.
 const MOST_EXPLAINED: u64 = 3000;
 
 /// What is known of a distinct row.

@@ -152,18 +152,18 @@ fn explain(server: &Server) {
 }
 
 fn explain_limit(server: &Server) {
-    // 1,024 distinct rows: ten features take the bits of the row's number.
+    // 4,096 distinct rows: twelve features take the bits of the row's number.
     let mut text = header(&[]) + "\n";
-    for number in 0..1024u32 {
+    for number in 0..4096u32 {
         let code = |i: u32| if number >> i & 1 == 1 { "1" } else { "-1" };
         text += &((0..30).map(code).collect::<Vec<_>>().join(",") + "\n");
     }
     let answer = server.post("/predict?explain=1", "text/csv", text).accept("application/json").send();
     let answer = answer.expect(200).json();
     let empty = |row: &&Value| row["reasons"].as_array().unwrap().is_empty();
-    assert_eq!(answer["rows"].as_array().unwrap().iter().filter(empty).count(), 24);
+    assert_eq!(answer["rows"].as_array().unwrap().iter().filter(empty).count(), 1096);
     let left_out = |warning: &&Value| warning["kind"] == "reasons_left_out";
-    assert_eq!(answer["warnings"].as_array().unwrap().iter().find(left_out).unwrap()["count"], 24);
+    assert_eq!(answer["warnings"].as_array().unwrap().iter().find(left_out).unwrap()["count"], 1096);
 }
 
 fn show(server: &Server) {
