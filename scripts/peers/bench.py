@@ -6,20 +6,25 @@ Usage: bench.py FILE --lurelight BINARY --fit BENCH --score BENCH --read BENCH [
 scripts/bench-peers builds the programs and calls this. FILE is UCI's CSV. Both sides have one thread and do the same
 work, one after the other:
 
+  the predecessor's protocol       read, split, impute, tune six families, refit, test, as scripts/peers/predecessor.py
+                                   tells: whole processes, once with boosting's defaults and once with its 120 points
+                                   (not with --quick: it takes scikit-learn minutes)
   random forest, 256 trees         RandomForestClassifier(256).fit, its defaults, on all rows
   boosting, 256 trees of depth 4   GradientBoostingClassifier(n_estimators=256, max_depth=4).fit
   AdaBoost, 128 stumps             AdaBoostClassifier(n_estimators=128).fit
   imputing                         KNNImputer(n_neighbors=3).fit_transform with 5 % of the cells missing
-  start                            a process from its start to the verdict on one row by a forest that it loads
+  start                            a process from its start to the verdict on one row, by a forest that it loads;
+                                   ours also by the compiled-in model
   CSV to HTML                      all rows of FILE to a page; scikit-learn's side without its start: read_csv, predict
                                    by a loaded forest, to_html. Ours is a whole process
   CSV to CSV                       1,000,000 rows to a CSV with verdicts by a forest: whole processes. Once UCI's rows
                                    again and again, and once synthetic rows, half of them distinct
-  scoring, loading                 predict_proba of all distinct rows of FILE at once; pickle.loads of the forest
+  scoring, loading                 predict_proba of all distinct rows of FILE at once; pickle.loads of the forest, held
+                                   against loading a forest and loading boosted trees as the own grid has them
 
-Seconds are user and system time. Within a process they are medians of rounds without the start; of whole processes, the
-best of the rounds; other programs on the machine disturb both a little. Memory is the largest resident set of a process
-that does nothing else.
+Seconds are user and system time, the least of some rounds on either side: other programs on the machine only ever add
+to them. What is timed within a process is timed without its start. Memory is the largest resident set of a process that
+does nothing else, reading its rows included. The last columns are what we want to reach, in times and in our megabytes.
 
 Exit codes: 0 measured; 2 wrong usage, an unfit file or a run that failed.
 """
@@ -27,246 +32,213 @@ Exit codes: 0 measured; 2 wrong usage, an unfit file or a run that failed.
 import argparse
 import json
 import os
-import pickle
 import platform
-import statistics
+import re
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"):
-    os.environ[variable] = "1"
+os.environ["RAYON_NUM_THREADS"] = "1"
 
-FEATURES = 30
+# The peer's work, piece by piece.
+WORK = Path(__file__).with_name("bench_work.py")
 
 
 class UnfitError(Exception):
     """Nothing can be measured; the text says why and what to do."""
 
 
-# --- the peer's work, each piece in a process of its own ---------------------------------------------------------
-
-
-def peer_data(file):
-    import pandas as pd
-
-    frame = pd.read_csv(file)
-    return frame.iloc[:, :FEATURES], (frame["Result"] == -1).to_numpy().astype(int)
-
-
-def peer_fit(name, file, seed):
-    """A function that fits, to be timed."""
-    from sklearn import ensemble
-
-    values, labels = peer_data(file)
-    made = {
-        "forest": lambda: ensemble.RandomForestClassifier(256, random_state=seed),
-        "boosting": lambda: ensemble.GradientBoostingClassifier(n_estimators=256, max_depth=4, random_state=seed),
-        "adaboost": lambda: ensemble.AdaBoostClassifier(n_estimators=128, random_state=seed),
-    }[name]
-    return lambda: made().fit(values.to_numpy(), labels)
-
-
-def peer_impute(file, seed):
-    import numpy as np
-    from sklearn.impute import KNNImputer
-
-    values, _ = peer_data(file)
-    holed = values.to_numpy().astype(float)
-    holed[np.random.default_rng(seed).random(holed.shape) < 0.05] = np.nan
-    return lambda: KNNImputer(n_neighbors=3).fit_transform(holed)
-
-
-def peer_score(file, pickled):
-    values, _ = peer_data(file)
-    rows = values.drop_duplicates().to_numpy()
-    with open(pickled, "rb") as stream:
-        forest = pickle.load(stream)
-    return lambda: forest.predict_proba(rows)
-
-
-def peer_load(pickled):
-    content = Path(pickled).read_bytes()
-    return lambda: pickle.loads(content)
-
-
-def peer_html(file, pickled):
-    import pandas as pd
-
-    with open(pickled, "rb") as stream:
-        forest = pickle.load(stream)
-
-    def work():
-        frame = pd.read_csv(file)
-        frame["predicted_column"] = forest.predict(frame.iloc[:, :FEATURES].to_numpy())
-        return frame.to_html(classes="table table-striped")
-
-    return work
-
-
-def peer_csv(file, pickled, out):
-    """The whole of it, imports and all, is timed from outside."""
-    import pandas as pd
-
-    with open(pickled, "rb") as stream:
-        forest = pickle.load(stream)
-    frame = pd.read_csv(file)
-    frame["probability"] = forest.predict_proba(frame.iloc[:, :FEATURES].to_numpy())[:, 1]
-    frame["predicted_column"] = (frame["probability"] < 0.5).astype(float)
-    frame.to_csv(out, index=False)
-
-
-def peer_model(file, seed, pickled):
-    with open(pickled, "wb") as stream:
-        pickle.dump(peer_fit("forest", file, seed)(), stream, protocol=pickle.HIGHEST_PROTOCOL)
-
-
-def run_peer(work, arguments, rounds):
-    """Does one piece of the peer's work in this process, and prints its seconds where it is timed from within."""
-    timed = {
-        "forest": lambda: peer_fit("forest", arguments[0], int(arguments[1])),
-        "boosting": lambda: peer_fit("boosting", arguments[0], int(arguments[1])),
-        "adaboost": lambda: peer_fit("adaboost", arguments[0], int(arguments[1])),
-        "impute": lambda: peer_impute(arguments[0], int(arguments[1])),
-        "score": lambda: peer_score(*arguments),
-        "load": lambda: peer_load(*arguments),
-        "html": lambda: peer_html(*arguments),
-    }
-    if work == "csv":
-        peer_csv(*arguments)
-    elif work == "model":
-        peer_model(arguments[0], int(arguments[1]), arguments[2])
-    else:
-        piece = timed[work]()
-        seconds = []
-        for _ in range(rounds):
-            begun = time.process_time()
-            piece()
-            seconds.append(time.process_time() - begun)
-        print(json.dumps(statistics.median(seconds)))
-
-
-# --- measuring ---------------------------------------------------------------------------------------------------
+# Starts a program, and writes its seconds and largest resident set into a pipe. A program that is started inherits the
+# largest set of whoever starts it, so that must be small.
+STARTER = """
+import os, sys
+child = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ)
+status, used = os.wait4(child, 0)[1:]
+os.write(int(sys.argv[1]), f"{used.ru_utime + used.ru_stime} {used.ru_maxrss}".encode())
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
 
 
 def run(command, out=None):
     """(CPU seconds, largest resident set in MB, standard output) of a process."""
-    with tempfile.TemporaryFile() as kept, tempfile.TemporaryFile() as said:
-        child = subprocess.Popen(command, stdout=out or kept, stderr=said)
-        _, status, used = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode != 0:
+    command = list(map(str, command))
+    told, telling = os.pipe()
+    with os.fdopen(told) as told, tempfile.TemporaryFile() as kept, tempfile.TemporaryFile() as said:
+        starter = [sys.executable, "-I", "-S", "-c", STARTER, str(telling), *command]
+        code = subprocess.run(starter, stdout=out or kept, stderr=said, pass_fds=[telling], check=False).returncode
+        os.close(telling)
+        if code != 0:
             said.seek(0)
             tail = said.read().decode(errors="replace")[-2000:]
-            raise UnfitError(f"`{' '.join(map(str, command))}` ended with code {child.returncode}: {tail}")
+            raise UnfitError(f"`{' '.join(command)}` ended with code {code}: {tail}")
         kept.seek(0)
-        return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, kept.read().decode()
+        seconds, kilobytes = told.read().split()
+        return float(seconds), int(kilobytes) / 1024, kept.read().decode()
 
 
 class Bench:
     def __init__(self, options, folder):
         self.options, self.folder = options, Path(folder)
         self.rounds = 1 if options.quick else 3
-        self.rows, self.seed = [], str(options.seed)
+        self.rows, self.notes, self.seed = [], [], str(options.seed)
+        os.environ["LURELIGHT_UCI_DATA"] = str(options.file)
 
     def wants(self, name):
         return not self.options.only or any(word in name for word in self.options.only)
 
     def peer(self, work, *arguments):
-        """The same of a piece of the peer's work: seconds from within, memory, output."""
-        command = [sys.executable, __file__, "--peer", work, "--rounds", str(self.rounds), *map(str, arguments)]
+        """What a piece of the peer's work printed, and its memory."""
+        command = [sys.executable, WORK, work, "--rounds", str(self.rounds), *map(str, arguments)]
         progress(f"scikit-learn: {work}")
-        outside, memory, printed = run(command)
-        return (json.loads(printed) if printed.strip() else outside), memory
+        _, memory, printed = run(command)
+        return json.loads(printed or "null"), memory
 
     def ours(self, bench, name):
         """Seconds from within and memory of a line of one of our benchmarks."""
         progress(f"Lurelight: {name}")
-        os.environ["LURELIGHT_UCI_DATA"] = str(self.options.file)
         _, memory, printed = run([bench, "--json", "--seed", self.seed, "--rounds", str(2 * self.rounds + 1), name])
         seconds = json.loads(printed.splitlines()[-1])
         return next(value for line, value in seconds.items() if line.startswith(name)), memory
 
-    def process(self, command, out):
-        """The least seconds of some processes, and the memory."""
+    def processes(self, command, rounds=None):
+        """The least seconds of some processes that do the same, and the most memory."""
         runs = []
-        for _ in range(self.rounds):
+        for _ in range(rounds or self.rounds):
             progress(" ".join(map(str, command)))
-            with open(out, "wb") as stream:
+            with open(self.folder / "out", "wb") as stream:
                 runs.append(run(command, stream)[:2])
         return min(seconds for seconds, _ in runs), max(memory for _, memory in runs)
 
-    def line(self, name, peer, ours):
-        self.rows.append((name, peer, ours))
+    def peer_processes(self, work, *arguments):
+        return self.processes([sys.executable, WORK, work, *map(str, arguments)])
+
+    def line(self, name, peer, ours, target=None, most_mb=None):
+        """A line of the table: (seconds, MB) of either side, how many times less is wanted, and how many MB."""
+        self.rows.append((name, peer, ours, target, most_mb))
+
+    def protocols(self):
+        names = [
+            "the predecessor's protocol, boosting's defaults",
+            "the predecessor's protocol, 120 points of boosting",
+        ]
+        if self.options.quick:
+            names.pop()
+        if not any(map(self.wants, names)):
+            return
+        parts, memory = self.peer("protocol", self.options.file, self.seed, "quick" if self.options.quick else "full")
+        full = parts.pop("gradient_boosting, 120 points", 0.0)
+        whole = sum(parts.values())
+        seconds = [whole, whole - parts["gradient_boosting"] + full]
+        for name, kind, peer, target in zip(
+            names, ("predecessor", "predecessor-full"), seconds, (50, 100), strict=False
+        ):
+            command = [
+                self.options.lurelight,
+                "train",
+                self.options.file,
+                "--protocol",
+                kind,
+                "--seed",
+                self.seed,
+                "--json",
+            ]
+            self.line(name, (peer, memory), self.processes(command), target)
 
     def fits(self):
-        for work, name in (
-            ("forest", "random forest, 256 trees"),
-            ("boosting", "gradient boosting, 256 trees of depth 4"),
-            ("adaboost", "AdaBoost, 128 stumps"),
-            ("impute", "imputing, 5 % of the cells missing"),
+        for work, name, target, most_mb in (
+            ("forest", "random forest, 256 trees", 20, None),
+            ("boosting", "gradient boosting, 256 trees of depth 4", 100, None),
+            ("adaboost", "AdaBoost, 128 stumps", 50, None),
+            ("impute", "imputing, 5 % of the cells missing", 50, 50),
         ):
             if self.wants(name):
-                peer = self.peer(work, self.options.file, self.options.seed)
-                self.line(name, peer, self.ours(self.options.fit, name))
+                peer = self.peer(work, self.options.file, self.seed)
+                self.line(name, peer, self.ours(self.options.fit, name), target, most_mb)
 
     def models(self):
         """Forests of 256 trees of either side, in files."""
         progress("a forest of each side")
         self.pickled, self.lure = self.folder / "forest.pickle", self.folder / "random-forest.lure"
-        self.peer("model", self.options.file, self.options.seed, self.pickled)
-        os.environ["LURELIGHT_UCI_DATA"] = str(self.options.file)
+        self.peer("model", self.options.file, self.seed, self.pickled)
         run([self.options.score, "--seed", self.seed, "--write", str(self.folder)])
 
-    def predict(self, name, rows, work, out, *arguments):
-        if not self.wants(name):
-            return
-        command = [self.options.lurelight, "predict", rows, "--model", self.lure, *arguments]
-        self.line(name, self.peer(work, rows, self.pickled, *out), self.process(command, self.folder / "out"))
+    def predict(self, rows, *arguments):
+        """Of our program with the forest."""
+        return self.processes([self.options.lurelight, "predict", rows, "--model", self.lure, *arguments])
+
+    def start(self, head, first):
+        if self.wants("start to the verdict on one row"):
+            one = self.folder / "one.csv"
+            one.write_text(head + first + "\n")
+            peer = self.peer_processes("csv", one, self.pickled, self.folder / "peer.csv")
+            self.line("start to the verdict on one row, by a forest", peer, self.predict(one), 100, 20)
+            command = [self.options.lurelight, "predict", one, "--home", self.folder / "home"]
+            self.line("the same, ours by the compiled-in model", peer, self.processes(command), 100, 20)
 
     def programs(self):
         file, count = self.options.file, 100_000 if self.options.quick else 1_000_000
         lines = Path(file).read_text().splitlines()
-        head, body = lines[0] + "\n", "\n".join(lines[1:]) + "\n"
-        one = self.folder / "one.csv"
-        one.write_text(head + lines[1] + "\n")
-        out = self.folder / "peer.csv"
-        self.predict("start to the verdict on one row", one, "csv", [out])
-        self.predict("CSV to HTML", file, "html", [], "--format", "html")
-        for kind, content in (("UCI's rows again and again", None), ("synthetic rows", "sample")):
+        self.start(lines[0] + "\n", lines[1])
+        if self.wants("CSV to HTML"):
+            ours = self.predict(file, "--format", "html")
+            self.line(f"CSV to HTML, {len(lines) - 1:,} rows", self.peer("html", file, self.pickled), ours, 50)
+        many = self.folder / "many.csv"
+        for kind in ("UCI's rows again and again", "synthetic rows"):
             name = f"CSV to CSV, {count:,} rows, {kind}"
-            if not self.wants(name):
-                continue
-            many = self.folder / "many.csv"
-            if content:
-                run([self.options.lurelight, "sample", str(count), "--out", many])
-            else:
-                times, rest = divmod(count, len(lines) - 1)
-                many.write_text(head + times * body + "\n".join(lines[1 : rest + 1]) + "\n")
-            self.predict(name, many, "csv", [out])
-            many.unlink()
+            if self.wants(name):
+                self.write_rows(many, lines, count // 10, kind)
+                _, fewer = self.predict(many)
+                self.write_rows(many, lines, count, kind)
+                peer = self.peer_processes("csv", many, self.pickled, self.folder / "peer.csv")
+                ours = self.predict(many)
+                self.line(name, peer, ours, 20)
+                self.notes.append(f"{name}: {ours[1]:.0f} MB, and {fewer:.0f} MB for a tenth of the rows.")
+                many.unlink()
+
+    def write_rows(self, many, lines, count, kind):
+        if kind == "synthetic rows":
+            run([self.options.lurelight, "sample", str(count), "--seed", self.seed, "--out", many])
+            return
+        times, rest = divmod(count, len(lines) - 1)
+        body = "\n".join(lines[1:]) + "\n"
+        many.write_text(lines[0] + "\n" + times * body + "".join(f"{line}\n" for line in lines[1 : rest + 1]))
 
     def scoring(self):
         if self.wants("scoring"):
-            peer, ours = (
-                self.peer("score", self.options.file, self.pickled),
-                self.ours(self.options.score, "random forest: "),
-            )
+            peer = self.peer("score", self.options.file, self.pickled)
+            ours = self.ours(self.options.score, "random forest: ")
             self.line("scoring the distinct rows of the file, 256 trees", peer, ours)
         if self.wants("loading"):
+            peer = self.peer("load", self.pickled)
             ours = self.ours(self.options.score, "random forest: loading")
-            self.line("loading a forest of 256 trees", self.peer("load", self.pickled), ours)
-            self.sizes = (self.pickled.stat().st_size, self.lure.stat().st_size)
+            self.line("loading a forest of 256 trees", peer, ours)
+            ours = self.ours(self.options.score, "boosted trees: loading")
+            self.line("loading a forest there, boosted trees here", peer, ours, 100)
+            sizes = [
+                path.stat().st_size / 1e6 for path in (self.pickled, self.lure, self.lure.parent / "boosted-trees.lure")
+            ]
+            self.notes.append(
+                "Files: pickled forest {:.2f} MB, forest {:.2f} MB, boosted trees {:.2f} MB.".format(*sizes)
+            )
 
     def table(self):
-        print("| work | scikit-learn, CPU s | Lurelight, CPU s | times less | MB | MB |")
-        print("|---|---|---|---|---|---|")
-        for name, (peer, peer_memory), (ours, memory) in self.rows:
-            print(f"| {name} | {peer:.4g} | {ours:.4g} | **{peer / ours:.3g}** | {peer_memory:.0f} | {memory:.0f} |")
-        if sizes := getattr(self, "sizes", None):
-            print(f"\nThe forests' files: pickle {sizes[0] / 1e6:.2f} MB, artifact {sizes[1] / 1e6:.2f} MB.")
+        print("| work | scikit-learn, CPU s | Lurelight, CPU s | times less | wanted | MB there | MB here | wanted |")
+        print("|---|---|---|---|---|---|---|---|")
+        for name, (peer, peer_memory), (ours, memory), target, most_mb in self.rows:
+            ratio = peer / ours
+            times = verdict(target, ratio >= (target or 0))
+            megabytes = verdict(most_mb, memory <= (most_mb or 0))
+            figures = (
+                f"{peer:.4g} | {ours:.4g} | **{ratio:.3g}** | {times} | {peer_memory:.0f} | {memory:.0f} | {megabytes}"
+            )
+            print(f"| {name} | {figures} |")
+        print("\n" + "\n".join(self.notes))
+
+
+def verdict(target, is_met):
+    """A cell: what is wanted, and whether it was seen."""
+    return "" if target is None else f"{target}, {'met' if is_met else 'missed'}"
 
 
 def progress(text):
@@ -274,34 +246,37 @@ def progress(text):
 
 
 def versions():
+    """What runs here, and where that is another version than scripts/tools.lock names."""
     from importlib.metadata import version
 
-    names = ", ".join(f"{name} {version(name)}" for name in ("scikit-learn", "pandas", "numpy"))
-    return f"Python {platform.python_version()}, {names}; one thread each"
+    lock = (Path(__file__).parent.parent / "tools.lock").read_text()
+    found = {name: version(name) for name in ("scikit-learn", "pandas", "numpy")}
+    told = [f"Python {platform.python_version()}, " + ", ".join(f"{name} {of}" for name, of in found.items())]
+    told[0] += "; one thread each"
+    for name, of in found.items():
+        pinned = re.search(rf"\b{name}==(\S+)", lock)
+        if pinned and pinned[1] != of:
+            told.append(f"{name} is {of} here; the README's figures are from {pinned[1]}, and may differ.")
+    return "\n".join(told)
 
 
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, usage=argparse.SUPPRESS
     )
-    parser.add_argument("--peer", help=argparse.SUPPRESS)
-    parser.add_argument("--rounds", type=int, default=3, help=argparse.SUPPRESS)
-    parser.add_argument("arguments", nargs="+", metavar="FILE")
+    parser.add_argument("file", type=Path)
     for program in ("--lurelight", "--fit", "--score", "--read"):
         parser.add_argument(program, metavar="PROGRAM")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--only", action="append", metavar="WORD")
     options = parser.parse_args()
-    if options.peer:
-        run_peer(options.peer, options.arguments, options.rounds)
-        return 0
     if not all((options.lurelight, options.fit, options.score, options.read)):
         raise UnfitError("name the programs, or run scripts/bench-peers, which builds them")
-    options.file = Path(options.arguments[0])
     print(versions(), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(options, folder)
+        bench.protocols()
         bench.fits()
         if any(map(bench.wants, ("start", "CSV to HTML", "CSV to CSV", "scoring", "loading"))):
             bench.models()

@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p lurelight-learn --bench fit` prints a line a family; arguments name some of them. The rows are those of
 //! the CSV or ARFF that `LURELIGHT_UCI_DATA` names, or as many synthetic ones. `--json` prints an object instead, which
-//! `scripts/bench-peers` holds against scikit-learn's figures; `--rounds N` is how often each is fitted; the median counts.
+//! `scripts/bench-peers` holds against scikit-learn's figures; `--rounds N` is how often each is fitted; the least counts.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and stops when it fails")]
 
