@@ -11,17 +11,19 @@ Usage: drift_golden.py [--check]     (run by the Python of `scripts/tools --path
     adjusted    false_discovery_control, Benjamini and Hochberg
     binomial    draws, probability, binom.ppf at .025 and .975
 
---check makes them and compares with the committed ones instead of writing; with another version than the pinned one it
-says what comes out otherwise. Exit codes: 0 written, or the same; 1 not the same; 2 wrong usage, or another version of
-SciPy than the pinned one without --check.
+--check makes them and compares with the committed ones instead of writing. Another version than the pinned one is
+named, in the file too. Exit codes: 0 written, or the same; 1 not the same, or not to be made by this version; 2 wrong
+usage, or a package that is not installed.
 """
 
 import math
 import sys
 
-import numpy as np
-from golden_files import ROOT, run
-from scipy import stats
+from golden_files import ROOT, packages_of, run
+
+with packages_of("peers"):
+    import numpy as np
+    from scipy import stats
 
 VALUES = (-1, 0, 1)
 

@@ -27,35 +27,37 @@ A row is written as 30 digits, the packed code of each feature in the order of U
 number hangs on how a tie is broken: trees and stumps are kept only where their best splits are unique by a
 margin, which a second, exact, tree grower checks; and neighbours only where the k-th is nearer than the next.
 
---check makes them and compares with the committed ones instead of writing. With other versions than the pinned ones it
-says which, what they cannot make, and what they make otherwise. Exit codes: 0 written, or the same; 1 not the same;
-2 wrong usage, or other versions than the pinned ones without --check.
+--check makes them and compares with the committed ones instead of writing. Other versions than the pinned ones are
+named, in the files too, and so is what they cannot make, or make otherwise. Exit codes: 0 written, or the same; 1 not
+the same, or not to be made by these versions; 2 wrong usage, or a package that is not installed.
 """
 
 import math
 import sys
 from fractions import Fraction
 
-import numpy as np
-from golden_adaboost import golden_adaboost
-from golden_boosting import golden_boosting
-from golden_files import ROOT, rounded, run
-from golden_neighbours import golden_imputer, golden_neighbours
-from golden_rows import draw_rows, unrolled, written
-from sklearn.isotonic import IsotonicRegression
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import (
-    accuracy_score,
-    average_precision_score,
-    brier_score_loss,
-    confusion_matrix,
-    f1_score,
-    log_loss,
-    precision_score,
-    recall_score,
-    roc_auc_score,
-)
-from sklearn.tree import DecisionTreeClassifier
+from golden_files import ROOT, packages_of, rounded, run
+
+with packages_of("peers"):
+    import numpy as np
+    from golden_adaboost import golden_adaboost
+    from golden_boosting import golden_boosting
+    from golden_neighbours import golden_imputer, golden_neighbours
+    from golden_rows import draw_rows, unrolled, written
+    from sklearn.isotonic import IsotonicRegression
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import (
+        accuracy_score,
+        average_precision_score,
+        brier_score_loss,
+        confusion_matrix,
+        f1_score,
+        log_loss,
+        precision_score,
+        recall_score,
+        roc_auc_score,
+    )
+    from sklearn.tree import DecisionTreeClassifier
 
 CLIP = 1e-15
 DEPTHS = (1, 2, 3, 4, 5)
@@ -109,7 +111,7 @@ def metrics(labels, probabilities, weights):
         "roc_auc": roc_auc_score(labels, probabilities, **by_weight) if both else None,
         "average_precision": average_precision_score(labels, probabilities, **by_weight),
         "log_loss": log_loss(labels, clipped, labels=[0, 1], **by_weight),
-        "brier": brier_score_loss(labels, probabilities, labels=[0, 1], **by_weight),
+        "brier": brier_score_loss(labels, probabilities, pos_label=1, **by_weight),
     }
 
 

@@ -5,6 +5,7 @@ import json
 import math
 import sys
 import warnings
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -15,32 +16,55 @@ SHOWN = 5
 ALSO = {"xgboost-cpu": "xgboost"}
 
 
-def run(description, folder, makers, pins, abs_tol=1e-8):
-    """Writes `makers` (file name: function, distributions that it uses) into the folder, or with --check compares.
-    Returns the exit code.
+@contextmanager
+def packages_of(tool):
+    """Around imports: where a package is not there, says so and what to do, and leaves with 2."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        print(
+            f"{Path(sys.argv[0]).name}: this Python has no package {error.name}: install it, or run this by "
+            f"$(scripts/tools --path {tool})/bin/python after scripts/tools {tool}",
+            file=sys.stderr,
+        )
+        sys.exit(2)
 
-    `pins` are the versions by distribution. Other versions write nothing; what they make is compared all the same,
-    and what they cannot make is named with the reason.
-    """
-    name = Path(sys.argv[0]).name
+
+def arguments(description):
+    """A parser of what all scripts that make golden files take."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter, usage=argparse.SUPPRESS
     )
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
-    check = parser.parse_args().check
-    others = [said for said in (other_version(peer, pin) for peer, pin in pins.items()) if said]
-    if others and not check:
-        print(f"{name}: {'; '.join(others)}: these write nothing; --check compares", file=sys.stderr)
-        return 2
+    return parser
+
+
+def run(description, folder, makers, pins, abs_tol=1e-8):
+    """Writes `makers` (file name: function, distributions that it uses) into the folder, or with --check compares.
+    Returns the exit code."""
+    return written_or_compared(arguments(description).parse_args().check, folder, makers, pins, abs_tol)
+
+
+def written_or_compared(check, folder, makers, pins, abs_tol=1e-8):
+    """What `run` does once the arguments are known.
+
+    `pins` are the versions by distribution. With other versions it says which they are; a file that they make names
+    them as its source, and what they cannot make is named with the reason.
+    """
+    name = Path(sys.argv[0]).name
+    installed = {peer: installed_version(peer) for peer in pins}
+    wrong = [peer for peer, pin in pins.items() if installed[peer] != pin]
+    others = [f"{peer} is {installed[peer]} here, {pins[peer]} is pinned" for peer in wrong]
     if others:
-        print(f"{name}: {'; '.join(others)}: compared with the committed numbers all the same", file=sys.stderr)
+        what = "compared with the committed numbers all the same" if check else "the files name these as their source"
+        print(f"{name}: {'; '.join(others)}: {what}", file=sys.stderr)
     else:
         warnings.simplefilter("error")
 
     status = 0
     for file, (make, peers) in makers.items():
         path = folder / file
-        source = f"{', '.join(f'{peer} {pins[peer]}' for peer in peers)}, by scripts/peers/{name}"
+        source = f"{', '.join(f'{peer} {installed[peer]}' for peer in peers)}, by scripts/peers/{name}"
         try:
             made = {"source": source} | make()
         # Whatever another version does otherwise is what has to be told.
@@ -54,25 +78,25 @@ def run(description, folder, makers, pins, abs_tol=1e-8):
             folder.mkdir(parents=True, exist_ok=True)
             text = text_of(made)
             path.write_text(text, encoding="utf-8")
-            print(f"{file}: {len(text):,} bytes")
+            print(f"{path}: {len(text):,} bytes")
         elif not path.exists():
             print(f"{file}: {path} is absent; run {name}", file=sys.stderr)
             status = 1
         else:
-            committed = json.loads(path.read_text(encoding="utf-8"))
+            # Other versions have been named.
+            committed = json.loads(path.read_text(encoding="utf-8")) | {"source": source}
             status |= told(file, list(differences(committed, json.loads(text_of(made)), abs_tol)), name)
     return status
 
 
-def other_version(peer, pin):
-    """What is to be said of a peer that is not the pinned one."""
+def installed_version(peer):
+    """The version of a distribution, under whichever name it is installed; `None` where it is not."""
     for name in (peer, ALSO.get(peer, peer)):
         try:
-            installed = version(name)
+            return version(name)
         except PackageNotFoundError:
             continue
-        return None if installed == pin else f"{name} {installed} is installed, {pin} is pinned"
-    return f"{peer} is not installed, {pin} is pinned"
+    return None
 
 
 def told(file, found, name):

@@ -18,21 +18,23 @@ the contributions of all 30 features, and their sum, which is the ensemble's own
 A tree is a list of nodes in preorder: [feature, digits of the packed codes that go left] of a split, [value, rows] of a
 leaf. A row is written as 30 digits, the packed code of each feature (0 for -1, 1 for 0, 2 for 1, 3 for missing).
 
---check makes them and compares with the committed ones instead of writing; with other versions than the pinned ones it
-says what comes out otherwise. Exit codes: 0 written, or the same; 1 not the same; 2 wrong usage, or other versions than
-the pinned ones without --check.
+--check makes them and compares with the committed ones instead of writing. Other versions than the pinned ones are
+named, in the file too. Exit codes: 0 written, or the same; 1 not the same, or not to be made by these versions; 2 wrong
+usage, or a package that is not installed.
 """
 
 import json
 import sys
 
-import numpy as np
-import shap
-import xgboost
-from golden_files import ROOT, rounded, run
-from golden_rows import N_FEATURES, draw_rows, unrolled, written
-from sklearn.ensemble import AdaBoostClassifier, GradientBoostingClassifier, RandomForestClassifier
-from sklearn.tree import DecisionTreeClassifier
+from golden_files import ROOT, packages_of, rounded, run
+
+with packages_of("shap"):
+    import numpy as np
+    import shap
+    import xgboost
+    from golden_rows import N_FEATURES, draw_rows, unrolled, written
+    from sklearn.ensemble import AdaBoostClassifier, GradientBoostingClassifier, RandomForestClassifier
+    from sklearn.tree import DecisionTreeClassifier
 
 MISSING = 3
 # Rows that are explained: some of those that were fitted on, and others.
