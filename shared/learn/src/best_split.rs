@@ -45,6 +45,12 @@ pub(crate) trait Objective {
         false
     }
 
+    /// Whether a split between −1 and 1, where no row of the node has 0, sends 0 with −1.
+    #[inline(always)]
+    fn zero_follows_minus(&self) -> bool {
+        false
+    }
+
     /// Whether a node may become a child, beyond the limit on its rows.
     #[inline(always)]
     fn admits(&self, _child: Sums) -> bool {
@@ -109,8 +115,9 @@ impl<'a, O: Objective> Search<'a, O> {
             return;
         }
         let split = |code, left: Sums, right: Sums| Split::at_most(feature, code, left.rows >= right.rows);
+        let lowest = self.lowest(zero);
         if !minus.is_none() {
-            self.try_split(minus, zero.plus(plus), |left, right| split(Code::Minus, left, right));
+            self.try_split(minus, zero.plus(plus), |left, right| split(lowest, left, right));
         }
         // Without rows between them, the split between 0 and 1 is the one between −1 and 0.
         if !zero.is_none() {
@@ -118,9 +125,15 @@ impl<'a, O: Objective> Search<'a, O> {
         }
     }
 
+    /// The code up to which the lower one of the two splits goes left.
+    #[inline(always)]
+    fn lowest(&self, zero: O::Weight) -> Code {
+        if self.objective.zero_follows_minus() && zero.is_none() { Code::Zero } else { Code::Minus }
+    }
+
     fn try_with_missing(&mut self, feature: Feature, histogram: &Histogram<O::Weight>) {
         let [minus, zero, plus, missing] = *histogram;
-        let lower = [(Code::Minus, minus, zero.plus(plus)), (Code::Zero, minus.plus(zero), plus)];
+        let lower = [(self.lowest(zero), minus, zero.plus(plus)), (Code::Zero, minus.plus(zero), plus)];
         for (code, left, right) in lower {
             if !left.is_none() && !right.is_none() {
                 self.try_split(left.plus(missing), right, |_, _| Split::at_most(feature, code, true));

@@ -80,8 +80,8 @@ impl ValidDecisionTreeParams {
             return Err(FitError::NoRows);
         }
         let nodes = match self.0.criterion {
-            Criterion::Gini => self.grow(data, &Gini, seed),
-            Criterion::Entropy => self.grow(data, &Entropy, seed),
+            Criterion::Gini => self.grow(data, &Halfway(Gini), seed),
+            Criterion::Entropy => self.grow(data, &Halfway(Entropy), seed),
         };
         Ok(Classifier::DecisionTree(Trees::new(&[nodes])?))
     }
@@ -95,6 +95,41 @@ impl ValidDecisionTreeParams {
         let mut grower = Grower::new(&fields, self.0.limits);
         grower.samples().extend(data.rows().iter().map(sample));
         grower.grow(objective, &mut stream(seed, &[0x7370_6c69_7473, 0]))
+    }
+}
+
+/// An impurity whose splits lie halfway between two codes, as scikit-learn's: where no row of a node has 0, a split
+/// between −1 and 1 is the question whether a value is at most 0.
+struct Halfway<O>(O);
+
+impl<O: Objective> Objective for Halfway<O> {
+    type Weight = O::Weight;
+
+    #[inline(always)]
+    fn sums(&self, weight: O::Weight) -> Sums {
+        self.0.sums(weight)
+    }
+
+    fn loss(&self, sums: Sums) -> f64 {
+        self.0.loss(sums)
+    }
+
+    #[inline(always)]
+    fn loss_of_both(&self, left: Sums, right: Sums) -> f64 {
+        self.0.loss_of_both(left, right)
+    }
+
+    fn leaf(&self, sums: Sums) -> f64 {
+        self.0.leaf(sums)
+    }
+
+    fn is_least(&self, loss: f64) -> bool {
+        self.0.is_least(loss)
+    }
+
+    #[inline(always)]
+    fn zero_follows_minus(&self) -> bool {
+        true
     }
 }
 
@@ -166,6 +201,37 @@ impl Criterion {
         match self {
             Criterion::Gini => "gini",
             Criterion::Entropy => "entropy",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lurelight_schema::{Code, Feature, FeatureVector, Label, Record};
+
+    use super::*;
+    use crate::GradientBoostingParams;
+
+    /// scikit-learn 1.9.1 asks whether a value is at most halfway, XGBoost 3.2.0 (`tree_method="exact"`) whether it is
+    /// below.
+    #[test]
+    fn a_code_that_no_row_has_goes_where_the_peers_send_it() {
+        let at = |code| FeatureVector::from_bits(0).unwrap().with(Feature::ALL[7], code);
+        let minus = [Record { vector: at(Code::Minus), label: Label::Phishing }; 50];
+        let plus = [Record { vector: at(Code::Plus), label: Label::Legitimate }; 50];
+        let missing = [Record { vector: at(Code::Missing), label: Label::Legitimate }; 50];
+        for records in [vec![minus, plus], vec![minus, plus, missing]] {
+            let data = Dataset::new(records.as_flattened());
+            for criterion in [Criterion::Gini, Criterion::Entropy] {
+                let params = DecisionTreeParams { criterion, ..Default::default() };
+                let tree = params.check().unwrap().fit(&data, 1).unwrap();
+                assert_eq!(
+                    [Code::Minus, Code::Zero, Code::Plus].map(|code| tree.probability(at(code))),
+                    [1.0, 1.0, 0.0]
+                );
+            }
+            let boosted = GradientBoostingParams::default().check().unwrap().fit(&data, 1).unwrap();
+            assert_eq!(boosted.probability(at(Code::Zero)), boosted.probability(at(Code::Plus)));
         }
     }
 }
