@@ -9,8 +9,7 @@ use crate::count_power::{all_rows, check_count_power, factors};
 use crate::fields::Fields;
 use crate::grow::Grower;
 use crate::limits::Limits;
-use crate::logistic::sigmoids;
-use crate::newton::{Newton, Scale};
+use crate::newton::{Newton, Scale, Steps};
 use crate::param::{ParamError, check_at_least, check_share};
 use crate::random::{shuffle_first, stream};
 use crate::subsample::subsample;
@@ -165,7 +164,7 @@ impl ValidGradientBoostingParams {
         let drawn = (params.subsample * rows as f64).round().max(1.0) as u64;
         let factors = factors(data, params.count_power);
         let mut log_odds = vec![base; data.len()];
-        let (mut probabilities, mut counts) = (vec![0.0; data.len()], Vec::new());
+        let mut counts = Vec::new();
         let mut grower = Grower::new(&fields, params.limits);
         let mut trees = Vec::with_capacity(params.n_estimators);
         for number in 0..params.n_estimators as u64 {
@@ -175,8 +174,14 @@ impl ValidGradientBoostingParams {
             } else {
                 &everyone
             };
-            sigmoids(&log_odds, &mut probabilities);
-            objective.scale.steps(&numbers, &factors, &probabilities, counts, grower.samples());
+            let steps = Steps {
+                scale: objective.scale,
+                numbers: &numbers,
+                factors: &factors,
+                log_odds: &log_odds,
+                counts,
+            };
+            steps.write(grower.samples());
             let mut nodes = grower.grow(&objective, &mut stream(seed, &[0x6662_6f6f_7374, number]));
             shrink(&mut nodes, params.learning_rate);
             let walk = Walk::new(&nodes);

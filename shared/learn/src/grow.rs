@@ -59,7 +59,8 @@ impl<'a, O: Objective> Grower<'a, O> {
     /// side, so the depth is 90 at most.
     pub(crate) fn grow(&mut self, objective: &O, rng: &mut impl Rng) -> Vec<TreeNode> {
         let [samples, others] = &mut self.rows;
-        others.clone_from(samples);
+        // As long as the samples: what it holds is written before it is read.
+        others.resize(samples.len(), Sample { number: 0, weight: O::Weight::default() });
         let total = samples.iter().fold(O::Weight::default(), |sum, sample| sum.plus(sample.weight));
         let end = samples.len();
         self.nodes.clear();

@@ -27,7 +27,8 @@ pub(crate) fn grow_drawn<O: Objective<Weight = Counts>>(
     rng: &mut impl Rng,
 ) -> Vec<TreeNode> {
     let [even, odd] = rows;
-    odd.clone_from(even);
+    // As long as the samples: what it holds is written before it is read.
+    odd.resize(even.len(), Sample { number: 0, weight: Counts::default() });
     let mut drawn = Drawn { features: Feature::ALL, rng };
     let total = even.iter().fold(Counts::default(), |sum, sample| sum.plus(sample.weight));
     let mut nodes = Vec::with_capacity(even.len() / 2);

@@ -2,9 +2,11 @@
 //!
 //! Whole numbers add up to the same whatever the order, and what is left of a node without a child is exact.
 
+use lurelight_model::{Work, widest};
+
 use crate::best_split::{Objective, Sums};
 use crate::histogram::{Sample, Weight};
-use crate::logistic::ROUNDER;
+use crate::logistic::{ROUNDER, sigmoid};
 
 /// A gradient, and above each other the number of rows and the hessian, on a [`Scale`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -53,34 +55,25 @@ impl Scale {
         }
     }
 
-    /// The steps of the rows that were drawn, by what they are taken for: a row's number, what each of its rows weighs, its
-    /// probability of phishing, and how many rows of either label were drawn. All weights together are at most the number
-    /// of rows.
-    pub(crate) fn steps(
+    /// The step of each row.
+    #[inline(always)]
+    fn steps(
         self,
-        numbers: &[u64],
-        factors: &[f64],
-        probabilities: &[f64],
-        counts: &[[u32; 2]],
-        samples: &mut Vec<Sample<Step>>,
-    ) {
-        samples.clear();
-        samples.resize(numbers.len(), Sample { number: 0, weight: Step::default() });
-        let mut kept = 0;
-        let rows = numbers.iter().zip(factors).zip(probabilities).zip(counts);
-        for (((number, factor), p), [phishing, legitimate]) in rows {
+        factors: &[f64; AT_ONCE],
+        log_odds: &[f64; AT_ONCE],
+        counts: &[[u32; 2]; AT_ONCE],
+    ) -> [Step; AT_ONCE] {
+        let whole = |value: f64, i: usize| {
+            (value * self.per_one[i] + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits())
+        };
+        std::array::from_fn(|row| {
+            let [phishing, legitimate] = counts[row];
             let count = phishing + legitimate;
-            let rows = f64::from(count as i32);
-            let gradient = factor * (rows * p - f64::from(*phishing as i32));
-            let hessian = factor * (rows * p * (1.0 - p));
-            let whole = |value: f64, i: usize| {
-                (value * self.per_one[i] + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits())
-            };
-            let weight = Step([whole(gradient, 0), u64::from(count) << self.rows_shift | whole(hessian, 1)]);
-            samples[kept] = Sample { number: *number, weight };
-            kept += usize::from(count > 0);
-        }
-        samples.truncate(kept);
+            let (rows, p) = (f64::from(count as i32), sigmoid(log_odds[row]));
+            let gradient = factors[row] * (rows * p - f64::from(phishing as i32));
+            let hessian = factors[row] * (rows * p * (1.0 - p));
+            Step([whole(gradient, 0), u64::from(count) << self.rows_shift | whole(hessian, 1)])
+        })
     }
 
     #[inline(always)]
@@ -92,6 +85,73 @@ impl Scale {
             rows: (rest >> self.rows_shift) as i64 as f64,
         }
     }
+}
+
+/// The rows that take steps, by what they are taken for.
+#[derive(Clone, Copy)]
+pub(crate) struct Steps<'a> {
+    pub(crate) scale: Scale,
+    /// Rows told in fields.
+    pub(crate) numbers: &'a [u64],
+    /// What each of a distinct row's rows weighs. All together weigh at most as much as there are rows.
+    pub(crate) factors: &'a [f64],
+    /// The log-odds of phishing that each has.
+    pub(crate) log_odds: &'a [f64],
+    /// How many rows of either label were drawn.
+    pub(crate) counts: &'a [[u32; 2]],
+}
+
+/// How many steps are made at once: what a compiler may do side by side, before the rows that were drawn are kept.
+const AT_ONCE: usize = 64;
+
+impl Steps<'_> {
+    /// Writes the steps of the rows that were drawn.
+    pub(crate) fn write(self, samples: &mut Vec<Sample<Step>>) {
+        samples.resize(self.numbers.len(), Sample { number: 0, weight: Step::default() });
+        let kept = widest(Writing { steps: self, samples });
+        samples.truncate(kept);
+    }
+}
+
+struct Writing<'a> {
+    steps: Steps<'a>,
+    samples: &'a mut [Sample<Step>],
+}
+
+impl Work for Writing<'_> {
+    type Output = usize;
+
+    /// Returns how many were written.
+    #[inline(always)]
+    fn run(self) -> usize {
+        let Writing { steps: Steps { scale, numbers, factors, log_odds, counts }, samples } = self;
+        let (factors, last_factors) = factors.as_chunks::<AT_ONCE>();
+        let (log_odds, last_log_odds) = log_odds.as_chunks::<AT_ONCE>();
+        let (chunks, last_counts) = counts.as_chunks::<AT_ONCE>();
+        let mut kept = 0;
+        let mut keep = |numbers: &[u64], counts: &[[u32; 2]], steps: &[Step; AT_ONCE]| {
+            for ((number, [phishing, legitimate]), step) in numbers.iter().zip(counts).zip(steps) {
+                samples[kept] = Sample { number: *number, weight: *step };
+                kept += usize::from(phishing + legitimate > 0);
+            }
+        };
+        let parts = numbers.chunks(AT_ONCE).zip(factors).zip(log_odds).zip(chunks);
+        for (((numbers, factors), log_odds), counts) in parts {
+            keep(numbers, counts, &scale.steps(factors, log_odds, counts));
+        }
+        let last = numbers.len() - last_counts.len();
+        let counts = padded(last_counts);
+        let steps = scale.steps(&padded(last_factors), &padded(last_log_odds), &counts);
+        keep(&numbers[last..], &counts, &steps);
+        kept
+    }
+}
+
+#[inline(always)]
+fn padded<T: Copy + Default>(values: &[T]) -> [T; AT_ONCE] {
+    let mut padded = [T::default(); AT_ONCE];
+    padded[..values.len()].copy_from_slice(values);
+    padded
 }
 
 /// The second-order expansion of the logistic loss: a leaf's value is −G / (H + λ), and its loss
@@ -134,20 +194,23 @@ mod tests {
     proptest! {
         #[test]
         fn steps_add_up_to_the_derivatives_of_the_loss(
-            rows in prop::collection::vec((0..50u32, 0..50u32, 0.0..=1.0f64), 1..40), others in 0..1u64 << 29,
+            rows in prop::collection::vec((0..50u32, 0..50u32, -9.0..9.0f64), 1..200), others in 0..1u64 << 29,
         ) {
             let count: u64 = rows.iter().map(|(p, l, _)| u64::from(p + l)).sum();
             prop_assume!(count > 0);
             let scale = Scale::of(count + others);
             let counts: Vec<_> = rows.iter().map(|(p, l, _)| [*p, *l]).collect();
-            let probabilities: Vec<f64> = rows.iter().map(|(.., p)| *p).collect();
+            let log_odds: Vec<f64> = rows.iter().map(|(.., x)| *x).collect();
+            let (numbers, factors) = (vec![0; rows.len()], vec![1.0; rows.len()]);
+            let steps = Steps { scale, numbers: &numbers, factors: &factors, log_odds: &log_odds, counts: &counts };
             let mut samples = Vec::new();
-            scale.steps(&vec![0; rows.len()], &vec![1.0; rows.len()], &probabilities, &counts, &mut samples);
+            steps.write(&mut samples);
             prop_assert_eq!(samples.len(), counts.iter().filter(|[p, l]| p + l > 0).count());
             let total = samples.iter().fold(Step::default(), |sum, sample| sum.plus(sample.weight));
             let sums = scale.sums(total);
             let (mut gradient, mut hessian) = (0.0, 0.0);
-            for (phishing, legitimate, p) in &rows {
+            for (phishing, legitimate, x) in &rows {
+                let p = sigmoid(*x);
                 gradient += f64::from(phishing + legitimate) * p - f64::from(*phishing);
                 hessian += f64::from(phishing + legitimate) * p * (1.0 - p);
             }

@@ -6,6 +6,8 @@
 
 use lurelight_schema::FeatureVector;
 
+use crate::processor::{Work, widest};
+
 /// The low bit of each of the 30 features.
 const LOW: u64 = 0x0555_5555_5555_5555;
 
@@ -80,35 +82,24 @@ impl Rows {
     /// Goes through the rows in their order and tells `meet` of those that are nearer to `row` than a bound, which is
     /// what it answered last; at first there is none.
     pub(crate) fn for_each_nearer(&self, row: FeatureVector, meet: impl FnMut(Met) -> Bound) {
-        #[cfg(target_arch = "x86_64")]
-        {
-            if std::arch::is_x86_feature_detected!("avx512vpopcntdq")
-                && std::arch::is_x86_feature_detected!("avx512f")
-            {
-                #[expect(unsafe_code, reason = "the processor was asked for both one line above")]
-                // SAFETY: `nearer_with_avx512` needs nothing but these instructions.
-                return unsafe { nearer_with_avx512(row, &self.0, meet) };
-            }
-            if std::arch::is_x86_feature_detected!("popcnt") {
-                #[expect(unsafe_code, reason = "the processor was asked for popcnt one line above")]
-                // SAFETY: `nearer_with_popcnt` needs nothing but that instruction.
-                return unsafe { nearer_with_popcnt(row, &self.0, meet) };
-            }
-        }
-        walk_nearer(row, &self.0, meet);
+        widest(Nearer { row, rows: &self.0, meet });
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vpopcntdq,popcnt")]
-fn nearer_with_avx512(row: FeatureVector, rows: &[[u64; 2]], meet: impl FnMut(Met) -> Bound) {
-    walk_nearer(row, rows, meet);
+/// Going through rows with a bound.
+struct Nearer<'a, F> {
+    row: FeatureVector,
+    rows: &'a [[u64; 2]],
+    meet: F,
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "popcnt")]
-fn nearer_with_popcnt(row: FeatureVector, rows: &[[u64; 2]], meet: impl FnMut(Met) -> Bound) {
-    walk_nearer(row, rows, meet);
+impl<F: FnMut(Met) -> Bound> Work for Nearer<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        walk_nearer(self.row, self.rows, self.meet);
+    }
 }
 
 /// How many rows are held against the bound at once: few of them are nearer, and a compiler that may does several in one
@@ -144,19 +135,23 @@ fn walk_nearer(row: FeatureVector, rows: &[[u64; 2]], mut meet: impl FnMut(Met) 
 /// Goes through `rows` in their order and tells `meet` of each its place and the squared distance to `row`; none of
 /// them has holes.
 pub(crate) fn for_each(row: FeatureVector, rows: &[u64], meet: impl FnMut(usize, u32)) {
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("popcnt") {
-        #[expect(unsafe_code, reason = "the processor was asked for popcnt one line above")]
-        // SAFETY: `with_popcnt` needs nothing but that instruction.
-        return unsafe { with_popcnt(row, rows, meet) };
-    }
-    walk(row, rows, meet);
+    widest(Each { row, rows, meet });
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "popcnt")]
-fn with_popcnt(row: FeatureVector, rows: &[u64], meet: impl FnMut(usize, u32)) {
-    walk(row, rows, meet);
+/// Going through all rows.
+struct Each<'a, F> {
+    row: FeatureVector,
+    rows: &'a [u64],
+    meet: F,
+}
+
+impl<F: FnMut(usize, u32)> Work for Each<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        walk(self.row, self.rows, self.meet);
+    }
 }
 
 #[inline(always)]

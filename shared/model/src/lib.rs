@@ -36,6 +36,7 @@ mod linear;
 mod memo;
 mod model;
 mod nearest_neighbours;
+mod processor;
 mod trees;
 
 pub use artifact::{Artifact, ArtifactError, FORMAT_VERSION, MAX_ARTIFACT_BYTES};
@@ -51,6 +52,7 @@ pub use linear::LogisticRegression;
 pub use memo::Memo;
 pub use model::{InvalidModel, MAX_MEMBERS, Member, Model, ModelParts, PROBABILITY_FLOOR, vote};
 pub use nearest_neighbours::{MAX_NEIGHBOUR_ROWS, NearestNeighbours, NeighbourWeights};
+pub use processor::{Work, widest};
 pub use trees::{InvalidTrees, Leaf, MAX_DEPTH, MAX_NODES, Split, TreeNode, Trees};
 
 /// The logistic function, 1 / (1 + e^−x), the same to the bit on every x86-64 processor.

@@ -1,12 +1,14 @@
 //! Many rows through the trees of a forest at once.
 //!
 //! A block of rows is a bit a row. Going through a tree, the bits of a node's rows are parted by a split's codes, for all
-//! rows of the block in a few instructions, and subtrees without rows are left out. Most leaves of a full forest are 0
-//! or 1: the first add nothing, and the second are counted, for all rows at once as well.
+//! rows of the block in a few instructions, and subtrees without rows are left out. They are the more, the more alike the
+//! rows of a block are, so rows are sorted first, by the codes of those features that the trees ask most rows for. Most
+//! leaves of a full forest are 0 or 1: the first add nothing, and the second are counted, for all rows at once as well.
 
 use lurelight_schema::{FEATURE_COUNT, FeatureVector};
 
 use super::{MAX_DEPTH, Trees, is_one};
+use crate::processor::{Work, widest};
 
 /// From how many rows on a block is worth its while.
 pub(super) const LEAST_ROWS: usize = 128;
@@ -28,7 +30,7 @@ impl Mask {
 
     #[inline(always)]
     fn is_none(self) -> bool {
-        self.0.iter().fold(0, |any, word| any | word) == 0
+        !self.0.iter().fold(false, |any, word| any | (*word != 0))
     }
 
     /// The rows of the mask.
@@ -50,6 +52,7 @@ type Planes = [[Mask; 16]; FEATURE_COUNT];
 struct Counters(Vec<Mask>);
 
 impl Counters {
+    #[inline(always)]
     fn count(&mut self, mut rows: Mask) {
         for digit in &mut self.0 {
             let carried = digit.with(rows, |digit, row| digit & row);
@@ -62,6 +65,7 @@ impl Counters {
         self.0.push(rows);
     }
 
+    #[inline(always)]
     fn of(&self, row: usize) -> f64 {
         let digit = |(place, digit): (usize, &Mask)| (digit.0[row / 64] >> (row % 64) & 1) << place;
         self.0.iter().enumerate().map(digit).sum::<u64>() as f64
@@ -70,28 +74,70 @@ impl Counters {
 
 /// [`Trees::sum`] of each row.
 pub(super) fn sums(trees: &Trees, rows: &[FeatureVector]) -> Vec<f64> {
+    widest(Sums { trees, rows })
+}
+
+struct Sums<'a> {
+    trees: &'a Trees,
+    rows: &'a [FeatureVector],
+}
+
+impl Work for Sums<'_> {
+    type Output = Vec<f64>;
+
+    #[inline(always)]
+    fn run(self) -> Vec<f64> {
+        sums_in_blocks(self.trees, self.rows)
+    }
+}
+
+#[inline(always)]
+fn sums_in_blocks(trees: &Trees, rows: &[FeatureVector]) -> Vec<f64> {
     let mut sums = vec![0.0; rows.len()];
     let mut planes = Box::new([[Mask::NONE; 16]; FEATURE_COUNT]);
-    for (rows, sums) in rows.chunks(ROWS).zip(sums.chunks_mut(ROWS)) {
-        let all = fill(&mut planes, rows);
+    for places in alike(trees, rows).chunks(ROWS) {
+        let mut block_sums = [0.0; ROWS];
+        let all = fill(&mut planes, places.iter().map(|place| rows[*place as usize]));
         let mut counters = Counters(Vec::new());
         let mut waiting = Vec::with_capacity(MAX_DEPTH + 1);
         for root in trees.roots() {
-            let ones = walk(trees, root, all, &planes, &mut waiting, sums);
+            let ones = walk(trees, root, all, &planes, &mut waiting, &mut block_sums);
             counters.count(ones);
         }
-        for (row, sum) in sums.iter_mut().enumerate() {
-            *sum += counters.of(row);
+        for (row, place) in places.iter().enumerate() {
+            sums[*place as usize] = block_sums[row] + counters.of(row);
         }
     }
     sums
 }
 
+/// The places of the rows in an order in which those that take the same ways stand together.
+fn alike(trees: &Trees, rows: &[FeatureVector]) -> Vec<u32> {
+    if rows.len() <= ROWS {
+        return (0..rows.len() as u32).collect();
+    }
+    let mut asked = [0_u64; FEATURE_COUNT];
+    for (node, rows) in trees.nodes.iter().zip(&trees.rows) {
+        if !node.is_leaf() {
+            asked[node.feature()] += u64::from(*rows);
+        }
+    }
+    let mut features: [usize; FEATURE_COUNT] = std::array::from_fn(|feature| feature);
+    features.sort_by_key(|feature| std::cmp::Reverse(asked[*feature]));
+    let key = |row: &FeatureVector| {
+        features.iter().fold(0, |key, feature| key << 2 | (row.bits() >> (2 * feature) & 3))
+    };
+    let mut sorted: Vec<(u64, u32)> = rows.iter().map(key).zip(0..).collect();
+    sorted.sort_unstable();
+    sorted.into_iter().map(|(_, place)| place).collect()
+}
+
 /// Sets the planes of these rows, and returns the mask of all of them.
-fn fill(planes: &mut Planes, rows: &[FeatureVector]) -> Mask {
+#[inline(always)]
+fn fill(planes: &mut Planes, rows: impl Iterator<Item = FeatureVector>) -> Mask {
     let mut all = Mask::NONE;
     planes.as_flattened_mut().fill(Mask::NONE);
-    for (row, vector) in rows.iter().enumerate() {
+    for (row, vector) in rows.enumerate() {
         let (word, bit) = (row / 64, 1 << (row % 64));
         let mut bits = vector.bits();
         for plane in planes.iter_mut() {
@@ -120,7 +166,7 @@ fn walk(
     all: Mask,
     planes: &Planes,
     waiting: &mut Vec<(usize, Mask)>,
-    sums: &mut [f64],
+    sums: &mut [f64; ROWS],
 ) -> Mask {
     let mut ones = Mask::NONE;
     waiting.push((root, all));
@@ -140,15 +186,13 @@ fn walk(
             let right = rows.with(*plane, |row, plane| row & plane);
             let left = rows.with(*plane, |row, plane| row & !plane);
             let child = node.child();
-            // One of the two has rows, because this node has some.
-            if left.is_none() {
-                (at, rows) = (child + 1, right);
-            } else {
-                if !right.is_none() {
-                    waiting.push((child + 1, right));
-                }
-                (at, rows) = (child, left);
-            }
+            // One of the two has rows, because this node has some. Which one is hard to guess, so nothing depends on it.
+            let (no_left, no_right) = (left.is_none(), right.is_none());
+            let len = waiting.len();
+            waiting.push((child + 1, right));
+            waiting.truncate(len + usize::from(!no_left && !no_right));
+            at = child + usize::from(no_left);
+            rows = if no_left { right } else { left };
         }
     }
     ones
