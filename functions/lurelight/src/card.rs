@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use lurelight_model::{Calibration, Candidate, Card, Estimate, Evaluation, Figures};
+use lurelight_model::{Calibration, Candidate, Card, Estimate, Evaluation, Figures, ThresholdErrors};
 
 use crate::failure::Failure;
 use crate::home::Home;
@@ -70,7 +70,30 @@ pub fn described(before: Vec<(&'static str, String)>, card: &Card) -> String {
         ("Threshold", format!("{}: {}", card.threshold, card.threshold_rule)),
     ];
     let facts = layout::fields(&[before, facts].concat(), layout::terminal_width());
-    format!("{facts}\n{}\n{}\n{}", candidates(card, None), held_out(card), importance(card))
+    let parts = [candidates(card, None), held_out(card), thresholds(card), importance(card)];
+    format!("{facts}\n{}", parts.join("\n"))
+}
+
+/// Both errors along the threshold.
+fn thresholds(card: &Card) -> String {
+    let columns = [
+        number("threshold"),
+        number("legitimate called phishing"),
+        number("out of fold").spare(1),
+        number("phishing called legitimate"),
+        number("out of fold").spare(1),
+    ];
+    let row = |at: &ThresholdErrors| {
+        let [held_out, out_of_fold] =
+            [at.held_out, at.out_of_fold].map(|rates| [rates.false_positive_rate, rates.false_negative_rate]);
+        let rates = [held_out[0], out_of_fold[0], held_out[1], out_of_fold[1]];
+        [format!("{:.2}", at.threshold)].into_iter().chain(rates.map(|rate| format!("{rate:.4}"))).collect()
+    };
+    let rows: Vec<Vec<String>> = card.thresholds.iter().map(row).collect();
+    let width = layout::terminal_width();
+    let note = "Shares of rows called wrong on folds 0 to 2, and on out-of-fold scores of folds 3 to 9, by which the \
+                threshold is chosen.";
+    layout::table(&columns, &rows, width).0 + &layout::paragraph(note, width)
 }
 
 fn importance(card: &Card) -> String {
@@ -185,6 +208,9 @@ pub fn calibration(calibration: &Calibration) -> String {
     match calibration {
         Calibration::None => {
             "not calibrated: the classifier's own probabilities have the lower log-loss".to_owned()
+        }
+        Calibration::Platt { slope, intercept: 0.0 } => {
+            format!("calibrated by temperature scaling: log-odds x {slope:.3}")
         }
         Calibration::Platt { slope, intercept } => {
             format!("calibrated by Platt scaling: log-odds x {slope:.3} {intercept:+.3}")

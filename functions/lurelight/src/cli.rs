@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand};
 
 use crate::failure::Failure;
 use crate::{
-    batches, card, explain, export, healthcheck, mlflow, models, output, predict, push, runs, sample, schema,
-    serve, train, version,
+    batches, card, evaluate, explain, export, healthcheck, mlflow, models, output, predict, push, runs,
+    sample, schema, serve, train, version,
 };
 
 /// Tells phishing sites from legitimate ones, by 30 coded features of each site.
@@ -56,6 +56,7 @@ enum Command {
     Schema(schema::Args),
     Sample(sample::Args),
     Card(card::Args),
+    Evaluate(Box<evaluate::Args>),
 }
 
 /// Parses the arguments and does what they say.
@@ -75,6 +76,7 @@ pub fn run() -> ExitCode {
         Command::Schema(args) => schema::run(&args),
         Command::Sample(args) => sample::run(&args),
         Command::Card(args) => card::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -81,7 +81,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let stores = args.home.stores()?;
     let (name, words, rows) = block_on(async {
         if args.part == Part::Records {
-            return Ok(("records".to_owned(), "all records of the home".to_owned(), records(&stores).await?));
+            return Ok((
+                "records".to_owned(),
+                "all records of the home".to_owned(),
+                placed_records(&stores).await?,
+            ));
         }
         let run = match &args.run {
             Some(run) => run.clone(),
@@ -212,7 +216,7 @@ async fn check_split(run: &RunId, part: Part, rows: &[Placed], stores: &Stores) 
 }
 
 /// All rows of the home, ordered by batch and row.
-async fn records(stores: &Stores) -> Result<Vec<Placed>, Failure> {
+async fn placed_records(stores: &Stores) -> Result<Vec<Placed>, Failure> {
     let mut rows = Vec::new();
     for batch in stores.records.batches().await? {
         let records = stores.records.read(batch.id, 0..batch.closing.rows).await?;
@@ -224,6 +228,27 @@ async fn records(stores: &Stores) -> Result<Vec<Placed>, Failure> {
         return Err(Failure::Rows(anyhow!("{place} has no records yet: lurelight push FILE brings some")));
     }
     Ok(rows)
+}
+
+/// All records of the home that can be used, ordered by batch and row.
+///
+/// # Errors
+///
+/// Those of the stores; [`Failure::Rows`] where there is none.
+pub async fn usable_records(stores: &Stores) -> Result<Vec<Record>, Failure> {
+    let rows = placed_records(stores).await?;
+    Ok(rows.into_iter().map(|row| row.record).filter(|record| Part::Valid.holds(record.vector)).collect())
+}
+
+/// The cells of a record for a CSV: the features and the label, with a comma before each but the first.
+pub fn write_cells(record: Record, out: &mut impl Write) -> std::io::Result<()> {
+    for code in record.vector.codes() {
+        if let Some(value) = code.value() {
+            write!(out, "{value}")?;
+        }
+        out.write_all(b",")?;
+    }
+    write!(out, "{}", result(record.label))
 }
 
 fn write(rows: &[Placed], format: Format, out: &mut impl Write) -> std::io::Result<()> {
@@ -240,14 +265,9 @@ fn write_csv(rows: &[Placed], out: &mut impl Write) -> std::io::Result<()> {
     }
     writeln!(out, ",{LABEL_COLUMN}")?;
     for Placed { batch, row, record } in rows {
-        write!(out, "{batch},{row}")?;
-        for code in record.vector.codes() {
-            out.write_all(b",")?;
-            if let Some(value) = code.value() {
-                write!(out, "{value}")?;
-            }
-        }
-        writeln!(out, ",{}", result(record.label))?;
+        write!(out, "{batch},{row},")?;
+        write_cells(*record, out)?;
+        writeln!(out)?;
     }
     Ok(())
 }

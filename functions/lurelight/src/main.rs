@@ -4,6 +4,7 @@ mod batches;
 mod card;
 mod chosen;
 mod cli;
+mod evaluate;
 mod explain;
 mod export;
 mod failure;

@@ -41,9 +41,13 @@ impl Progress for TrainingProgress {
         state.current = Some((stage, Instant::now()));
         self.bar.set_message(match stage {
             Stage::Candidate(family) => family.as_str(),
+            Stage::Calibrate => "calibration and threshold",
             Stage::Evaluate => "intervals on the held-out folds",
             Stage::RandomSplit => "the random split, for comparison",
             Stage::Importance => "importance of the features",
+            Stage::Protocol(protocol) => protocol.as_str(),
+            Stage::Intervals => "intervals",
+            Stage::Holes => "rows with holes",
         });
         self.bar.set_length(count);
         self.bar.set_position(0);

@@ -43,7 +43,7 @@ pub struct Args {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
     /// Follow another protocol than the product's own, for comparison; writes no model
-    #[arg(long, value_enum, conflicts_with_all = ["out", "cv_folds", "max_false_positive_rate", "families"])]
+    #[arg(long, value_enum, conflicts_with_all = ["out", "cv_folds", "max_false_positive_rate", "families", "masked_copies"])]
     protocol: Option<Protocol>,
     /// Print the result as JSON
     #[arg(long)]
@@ -123,7 +123,8 @@ fn train_on_files(args: &Args, out: &Path) -> Result<(), Failure> {
     Ok(output::print(&text)?)
 }
 
-fn start_threads(count: Option<u16>) -> anyhow::Result<()> {
+/// Makes as many threads as were asked for.
+pub fn start_threads(count: Option<u16>) -> anyhow::Result<()> {
     let Some(count) = count else { return Ok(()) };
     let threads = rayon::ThreadPoolBuilder::new().num_threads(count.into());
     threads.build_global().context("the threads cannot be started")
@@ -135,7 +136,7 @@ fn write(mut file: Aside, bytes: &[u8]) -> anyhow::Result<()> {
 }
 
 /// The records of all files, in order. What is wrong with rows is said on standard error.
-fn read_all(paths: &[PathBuf]) -> Result<(Vec<Record>, Vec<Report>), Failure> {
+pub fn read_all(paths: &[PathBuf]) -> Result<(Vec<Record>, Vec<Report>), Failure> {
     let mut records = Vec::new();
     let mut reports = Vec::new();
     for path in paths {

@@ -3,7 +3,7 @@
 use lurelight_model::{Calibration, PROBABILITY_FLOOR, logit, sigmoid};
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::{Ranking, Scored};
+use crate::metrics::Scored;
 
 /// The rule by which a threshold is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,39 +15,67 @@ pub enum ThresholdRule {
     MaxFalsePositiveRate(f64),
 }
 
-/// Chooses between no calibration, Platt scaling and isotonic regression by cross-fitted log-loss: each fold is
-/// calibrated by what was fitted on the others. `folds[i]` is the fold of `scored[i]`. Of equals the first wins.
+/// By how many standard errors of the gain Platt scaling and isotonic regression must be better than what has fewer
+/// parameters.
+const STANDARD_ERRORS: f64 = 1.0;
+
+/// A way to fit a calibration; `None` where the rows do not allow it.
+type Fit = fn(&[Scored]) -> Option<Calibration>;
+
+/// Chooses between no calibration, temperature scaling, Platt scaling and isotonic regression by cross-fitted log-loss:
+/// each fold is calibrated by what was fitted on the others. `folds[i]` is the fold of `scored[i]`.
+///
+/// Temperature scaling is taken where it is better than none; the others have more parameters, and are taken only where
+/// their gain is more than its standard error over distinct vectors. In 24 grouped divisions of folds 3 to 9 of UCI's
+/// records, temperature scaling left new rows of a boosting a log-loss of .1168, Platt scaling .1170, isotonic
+/// regression .1207 and nothing .1187.
 #[must_use]
 pub fn choose_calibration(scored: &[Scored], folds: &[usize]) -> Calibration {
     let scored: Vec<Scored> = scored.iter().map(clipped).collect();
-    let log_loss = |scored: &[Scored]| Ranking::new(scored).measure(0.5).figures.log_loss;
-    let mut best = (log_loss(&scored), Calibration::None);
-    for fit in [fit_platt, fit_isotonic] {
+    let mut best = (losses(&scored), Calibration::None);
+    let candidates: [(Fit, f64); 3] =
+        [(fit_temperature, 0.0), (fit_platt, STANDARD_ERRORS), (fit_isotonic, STANDARD_ERRORS)];
+    for (fit, margin) in candidates {
         let (Some(calibration), Some(crossed)) = (fit(&scored), cross_fitted(&scored, folds, fit)) else {
             continue;
         };
-        let loss = log_loss(&crossed);
-        if loss < best.0 {
-            best = (loss, calibration);
+        let losses = losses(&crossed);
+        let (gain, standard_error) = gain(&best.0, &losses);
+        // What changes nothing gains no more than rounding.
+        if gain > margin * standard_error && gain > 1e-9 * best.0.iter().sum::<f64>() {
+            best = (losses, calibration);
         }
     }
     best.1
 }
 
+/// The log-loss of each vector's rows together.
+fn losses(scored: &[Scored]) -> Vec<f64> {
+    let loss = |s: &Scored| {
+        let [phishing, legitimate] = [s.probability, 1.0 - s.probability].map(|p| -libm::log(p));
+        f64::from(s.phishing) * phishing + f64::from(s.legitimate) * legitimate
+    };
+    scored.iter().map(loss).collect()
+}
+
+/// By how much the second losses are lower in sum, and the standard error of that sum over vectors.
+fn gain(before: &[f64], after: &[f64]) -> (f64, f64) {
+    let gains = || before.iter().zip(after).map(|(before, after)| before - after);
+    let (sum, count) = (gains().sum::<f64>(), before.len() as f64);
+    let squares: f64 = gains().map(|gain| (gain - sum / count) * (gain - sum / count)).sum();
+    (sum, (squares * count / (count - 1.0).max(1.0)).sqrt())
+}
+
 /// Each point calibrated by what was fitted on the other folds; `None` where that was not possible for one of
 /// them.
-fn cross_fitted(
-    scored: &[Scored],
-    folds: &[usize],
-    fit: fn(&[Scored]) -> Option<Calibration>,
-) -> Option<Vec<Scored>> {
-    let mut crossed = Vec::with_capacity(scored.len());
+fn cross_fitted(scored: &[Scored], folds: &[usize], fit: Fit) -> Option<Vec<Scored>> {
+    let mut crossed = scored.to_vec();
     for k in 0..=folds.iter().copied().max().unwrap_or(0) {
-        let part = |inside: bool| -> Vec<Scored> {
-            scored.iter().zip(folds).filter(|(_, f)| (**f == k) == inside).map(|(s, _)| *s).collect()
-        };
-        let calibration = fit(&part(false))?;
-        crossed.extend(part(true).iter().map(|s| calibrated(s, &calibration)));
+        let others = scored.iter().zip(folds).filter(|(_, fold)| **fold != k).map(|(s, _)| *s);
+        let calibration = fit(&others.collect::<Vec<_>>())?;
+        for (point, _) in crossed.iter_mut().zip(folds).filter(|(_, fold)| **fold == k) {
+            *point = calibrated(point, &calibration);
+        }
     }
     Some(crossed)
 }
@@ -117,44 +145,69 @@ impl Level {
     }
 }
 
+/// Fits a slope alone (Guo, Pleiss, Sun, Weinberger, 2017: its inverse is their temperature) by Newton's method. `None`
+/// where the rows have one label only, or where the slope would not be positive.
+fn fit_temperature(scored: &[Scored]) -> Option<Calibration> {
+    fit_line(scored, |g, h| Some((g[0] / h[0], 0.0)), |_, _| [1.0, 0.0])
+}
+
 /// Fits slope and intercept by Newton's method with Platt's smoothed targets (Platt, 1999; Lin, Lin,
 /// Weng, 2007). `None` where the rows have one label only, or where the slope would not be positive.
 fn fit_platt(scored: &[Scored]) -> Option<Calibration> {
+    let step = |g: [f64; 2], h: [f64; 3]| {
+        let determinant = h[0] * h[2] - h[1] * h[1];
+        (determinant > 0.0)
+            .then(|| ((h[2] * g[0] - h[1] * g[1]) / determinant, (h[0] * g[1] - h[1] * g[0]) / determinant))
+    };
+    fit_line(scored, step, |phishing, legitimate| {
+        [(phishing + 1.0) / (phishing + 2.0), 1.0 / (legitimate + 2.0)]
+    })
+}
+
+/// Minimises the log-loss of a line in the log-odds, from the line that changes nothing. `step` makes the Newton step of
+/// gradient and hessian, `targets` what phishing and legitimate rows are to be called, of their numbers.
+fn fit_line(
+    scored: &[Scored],
+    step: impl Fn([f64; 2], [f64; 3]) -> Option<(f64, f64)>,
+    targets: impl Fn(f64, f64) -> [f64; 2],
+) -> Option<Calibration> {
     let rows = |f: fn(&Scored) -> u32| scored.iter().map(|s| f64::from(f(s))).sum::<f64>();
     let (phishing, legitimate) = (rows(|s| s.phishing), rows(|s| s.legitimate));
     if phishing == 0.0 || legitimate == 0.0 {
         return None;
     }
-    let targets = [(phishing + 1.0) / (phishing + 2.0), 1.0 / (legitimate + 2.0)];
+    let targets = targets(phishing, legitimate);
     let loss = |slope: f64, intercept: f64| -> f64 {
-        scored.iter().map(|s| platt_loss(s, slope * logit(s.probability) + intercept, targets)).sum()
+        scored.iter().map(|s| line_loss(s, slope * logit(s.probability) + intercept, targets)).sum()
     };
     let (mut slope, mut intercept) = (1.0, 0.0);
     let mut current = loss(slope, intercept);
     for _ in 0..100 {
-        let (d_slope, d_intercept) = newton_step(scored, slope, intercept, targets)?;
+        let (gradient, hessian) = derivatives(scored, slope, intercept, targets);
+        let (d_slope, d_intercept) = step(gradient, hessian)?;
         // Halve the step until it helps; the loss is convex, so near the minimum no step does.
-        let step = (0..30).map(|k| libm::exp2(-f64::from(k))).find(|step| {
-            loss(slope - step * d_slope, intercept - step * d_intercept) < current - 1e-12 * current
+        let share = (0..30).map(|k| libm::exp2(-f64::from(k))).find(|share| {
+            loss(slope - share * d_slope, intercept - share * d_intercept) < current - 1e-12 * current
         });
-        let Some(step) = step else { break };
-        slope -= step * d_slope;
-        intercept -= step * d_intercept;
+        let Some(share) = share else { break };
+        slope -= share * d_slope;
+        intercept -= share * d_intercept;
         current = loss(slope, intercept);
     }
     (slope > 0.0 && slope.is_finite() && intercept.is_finite())
         .then_some(Calibration::Platt { slope, intercept })
 }
 
-/// The log-loss of a point's rows against the smoothed targets.
-fn platt_loss(scored: &Scored, log_odds: f64, targets: [f64; 2]) -> f64 {
+/// The log-loss of a point's rows against the targets.
+fn line_loss(scored: &Scored, log_odds: f64, targets: [f64; 2]) -> f64 {
     // ln(1 + e^x) without overflow.
     let softplus = log_odds.max(0.0) + libm::log1p(libm::exp(-log_odds.abs()));
     let weights = [f64::from(scored.phishing), f64::from(scored.legitimate)];
     weights.iter().zip(targets).map(|(weight, target)| weight * (softplus - target * log_odds)).sum()
 }
 
-fn newton_step(scored: &[Scored], slope: f64, intercept: f64, targets: [f64; 2]) -> Option<(f64, f64)> {
+/// Gradient and hessian (slope twice, slope and intercept, intercept twice) of the log-loss.
+fn derivatives(scored: &[Scored], slope: f64, intercept: f64, targets: [f64; 2]) -> ([f64; 2], [f64; 3]) {
     let (mut g, mut h) = ([0.0; 2], [1e-12, 0.0, 1e-12]);
     for s in scored {
         let x = logit(s.probability);
@@ -168,9 +221,7 @@ fn newton_step(scored: &[Scored], slope: f64, intercept: f64, targets: [f64; 2])
         h[1] += hessian * x;
         h[2] += hessian;
     }
-    let determinant = h[0] * h[2] - h[1] * h[1];
-    (determinant > 0.0)
-        .then(|| ((h[2] * g[0] - h[1] * g[1]) / determinant, (h[0] * g[1] - h[1] * g[0]) / determinant))
+    (g, h)
 }
 
 /// The threshold that the rule picks: half-way between the lowest probability that is called phishing and
@@ -260,6 +311,23 @@ mod tests {
         };
         assert!((slope - 0.5).abs() < 1e-3 && (intercept - 0.3).abs() < 1e-3, "{slope} {intercept}");
         assert_eq!(choose_calibration(&scored, &folds).name(), "Platt");
+    }
+
+    #[test]
+    fn a_temperature_is_enough_where_nothing_is_shifted() {
+        let scored: Vec<Scored> = (-40..=40)
+            .map(|i| {
+                let x = f64::from(i) / 8.0;
+                let phishing = (10_000.0 * sigmoid(0.5 * x)).round() as u32;
+                Scored { probability: sigmoid(x), phishing, legitimate: 10_000 - phishing }
+            })
+            .collect();
+        let folds: Vec<usize> = (0..scored.len()).map(|i| i % 3).collect();
+        let Calibration::Platt { slope, intercept } = choose_calibration(&scored, &folds) else {
+            panic!("a slope")
+        };
+        assert!((slope - 0.5).abs() < 1e-3, "{slope}");
+        assert_eq!(intercept, 0.0);
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! From contenders to a model and its card.
 
 use lurelight_model::{
-    Artifact, Card, DataSummary, Family, FeatureCounts, HeldOut, Model, ModelParts, RandomSplit, vote,
+    Artifact, Card, DataSummary, Family, FeatureCounts, HeldOut, Member, Model, ModelParts, RandomSplit, vote,
 };
 use lurelight_schema::{Code, CodeSet, Digest, FEATURE_COUNT, Feature, Label, Record};
 
 use crate::calibrate::{calibrated, choose_calibration, choose_threshold};
-use crate::contend::{Contender, soft_vote};
-use crate::evaluate::{evaluate, round_figures, rounded};
+use crate::contend::{Contender, out_of_fold, soft_vote};
+use crate::evaluate::{evaluate, round_figures, rounded, threshold_errors};
 use crate::importance::importance;
 use crate::metrics::{Ranking, Scored};
 use crate::predecessor::f1_legitimate;
@@ -34,39 +34,29 @@ pub fn conclude(
     training: &Dataset,
     held_out: &Dataset,
     digest: Digest,
-    mut contenders: Vec<Contender>,
+    contenders: Vec<Contender>,
     failed: Vec<(Family, FitError)>,
     options: &TrainOptions,
     progress: &dyn Progress,
 ) -> Result<Training, TrainError> {
-    rank(&mut contenders);
-    if options.families.contains(&Family::SoftVote) {
-        contenders.extend(soft_vote(&contenders, training, options));
-        rank(&mut contenders);
-        prefer_reasons(&mut contenders);
-    }
+    let contenders = ranked(contenders, training, options);
     let Some(champion) = contenders.first() else {
         let (family, source) = failed.into_iter().next().unwrap_or((Family::SoftVote, FitError::NoRows));
         return Err(TrainError::NoCandidate { family, source });
     };
-
     let cross_validation = options.cross_validation(training);
-    let rows = cross_validation.data().rows().iter().zip(&champion.out_of_fold);
-    let out_of_fold: Vec<Scored> = rows.map(|(row, probability)| Scored::new(row, *probability)).collect();
-    let calibration = choose_calibration(&out_of_fold, cross_validation.folds());
-    let calibrated: Vec<Scored> = out_of_fold.iter().map(|s| calibrated(s, &calibration)).collect();
-    let model = Model::new(ModelParts {
-        known_codes: known_codes(training),
-        members: champion.members.clone(),
-        calibration: calibration.clone(),
-        threshold: choose_threshold(&calibrated, options.threshold),
-    })?;
+    progress.begin(Stage::Calibrate, 1);
+    let (model, out_of_fold) =
+        calibrated_model(&champion.estimators, champion.members.clone(), training, options)?;
+    progress.advance();
 
     let data = training.merged(held_out);
     progress.begin(Stage::Evaluate, 3);
     let held_out_figures = evaluate_held_out(&model, held_out, options.seed, progress);
+    let scored = score(held_out, |vector| model.probability(vector));
+    let thresholds = threshold_errors(&out_of_fold, &scored);
     progress.begin(Stage::RandomSplit, 1);
-    let random_split = random_split(&champion.estimators, &data, options.seed)?;
+    let random_split = random_split(&champion.estimators, &data, options.masked_copies, options.seed)?;
     progress.advance();
     progress.begin(Stage::Importance, 1);
     let importance = importance(&model, held_out, options.seed);
@@ -80,9 +70,10 @@ pub fn conclude(
         score_unit: artifact.model().score_unit(),
         seed: options.seed,
         data: summary(digest, &data),
-        calibration,
+        calibration: artifact.model().calibration().clone(),
         threshold: artifact.model().threshold(),
         threshold_rule: options.threshold.to_string(),
+        thresholds,
         candidates: contenders.iter().map(|contender| contender.card(held_out)).collect(),
         held_out: held_out_figures,
         random_split,
@@ -95,6 +86,44 @@ pub fn conclude(
         .map(|contender| (contender.family, folds(contender).iter().map(round_figures).collect()))
         .collect();
     Ok(Training { artifact, card, by_fold, failed })
+}
+
+/// The contenders and their vote, where one was asked for, the champion first.
+pub(crate) fn ranked(
+    mut contenders: Vec<Contender>,
+    training: &Dataset,
+    options: &TrainOptions,
+) -> Vec<Contender> {
+    rank(&mut contenders);
+    if options.families.contains(&Family::SoftVote) {
+        contenders.extend(soft_vote(&contenders, training, options));
+        rank(&mut contenders);
+        prefer_reasons(&mut contenders);
+    }
+    contenders
+}
+
+/// Fitted estimators as a model, with the calibration and the threshold that its scores in a cross-validation of their own
+/// ask for. These come back calibrated.
+pub(crate) fn calibrated_model(
+    estimators: &[Estimator],
+    members: Vec<Member>,
+    training: &Dataset,
+    options: &TrainOptions,
+) -> Result<(Model, Vec<Scored>), TrainError> {
+    let cross_validation = options.calibration(training);
+    let probabilities = out_of_fold(estimators, &cross_validation, options.seed)?;
+    let rows = cross_validation.data().rows().iter().zip(&probabilities);
+    let out_of_fold: Vec<Scored> = rows.map(|(row, probability)| Scored::new(row, *probability)).collect();
+    let calibration = choose_calibration(&out_of_fold, cross_validation.folds());
+    let calibrated: Vec<Scored> = out_of_fold.iter().map(|s| calibrated(s, &calibration)).collect();
+    let model = Model::new(ModelParts {
+        known_codes: known_codes(training),
+        members,
+        threshold: choose_threshold(&calibrated, options.threshold),
+        calibration,
+    })?;
+    Ok((model, calibrated))
 }
 
 /// The best first. A stable sort by family before: of equals the simpler one stays in front. Where F1 is within
@@ -137,11 +166,17 @@ fn evaluate_held_out(model: &Model, data: &Dataset, seed: u64, progress: &dyn Pr
 /// # Errors
 ///
 /// See [`FitError`].
-pub fn random_split(estimators: &[Estimator], data: &Dataset, seed: u64) -> Result<RandomSplit, FitError> {
+pub fn random_split(
+    estimators: &[Estimator],
+    data: &Dataset,
+    masked_copies: usize,
+    seed: u64,
+) -> Result<RandomSplit, FitError> {
     let records: Vec<Record> = data.records().collect();
     let (train, test) = split::random_70_30(&records, seed);
     let (train, test) = (Dataset::new(&train), Dataset::new(&test));
-    let members: Result<Vec<_>, _> = estimators.iter().map(|estimator| estimator.fit(&train, seed)).collect();
+    let members: Result<Vec<_>, _> =
+        estimators.iter().map(|estimator| estimator.fit_with_copies(&train, masked_copies, seed)).collect();
     let members = members?;
     let scored = score(&test, |vector| vote(&members, vector));
     let ranking = Ranking::new(&scored);

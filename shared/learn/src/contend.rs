@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evaluate::round_figures;
 use crate::metrics::Ranking;
-use crate::search::{compare, fits, score, search};
+use crate::search::{CrossValidation, compare, fits, score, search};
 use crate::train::{Progress, Stage, TrainOptions};
 use crate::{Dataset, Estimator, FitError, grid};
 
@@ -62,7 +62,7 @@ pub fn contend(
     progress.begin(Stage::Candidate(family), fits(&grid, &cross_validation) as u64 + 1);
     let found = search(&grid, &cross_validation, options.seed, &|| progress.advance())?;
     let estimator = grid[found.best];
-    let member = estimator.fit(training, options.seed)?;
+    let member = estimator.fit_with_copies(training, options.masked_copies, options.seed)?;
     progress.advance();
     let cross_validated = found.points.get(found.best).and_then(|point| point.clone().ok());
     let point = |(estimator, result): (&Estimator, Result<Figures, FitError>)| GridPoint {
@@ -78,6 +78,27 @@ pub fn contend(
         out_of_fold: found.out_of_fold,
         members: vec![member],
     })
+}
+
+/// The probability of every vector of a cross-validation by an estimator that was not fitted on it, or the mean of those of
+/// several.
+///
+/// # Errors
+///
+/// See [`FitError`].
+pub(crate) fn out_of_fold(
+    estimators: &[Estimator],
+    cross_validation: &CrossValidation,
+    seed: u64,
+) -> Result<Vec<f64>, FitError> {
+    let mut means = vec![0.0; cross_validation.data().len()];
+    for estimator in estimators {
+        let found = search(&[*estimator], cross_validation, seed, &|| ())?;
+        for (mean, probability) in means.iter_mut().zip(found.out_of_fold) {
+            *mean += probability / estimators.len() as f64;
+        }
+    }
+    Ok(means)
 }
 
 /// The vote of the best two contenders, or of the best three where that one is better. `ranked` has the best first;

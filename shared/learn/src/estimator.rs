@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use lurelight_model::{Family, InvalidDonors, InvalidTrees, Member, NeighbourWeights};
 use serde::{Deserialize, Serialize};
 
+use crate::holes::with_masked_copies;
 use crate::impute::{NEIGHBOURS, fill, fit_nearest_neighbours};
 use crate::{
     AdaBoostParams, BlendParams, Criterion, Dataset, DecisionTreeParams, ExtraTreesParams,
@@ -109,8 +110,21 @@ impl Estimator {
         Ok(Member { imputer, classifier })
     }
 
+    /// The same on the rows and masked copies of them, from which trees learn what to do with missing values. An estimator
+    /// behind an imputer has no use for copies and is fitted on the rows alone.
+    ///
+    /// # Errors
+    ///
+    /// See [`FitError`].
+    pub fn fit_with_copies(&self, data: &Dataset, copies: usize, seed: u64) -> Result<Member, FitError> {
+        if copies == 0 || self.needs_imputer() {
+            return self.fit(data, seed);
+        }
+        self.fit(&with_masked_copies(data, copies, seed), seed)
+    }
+
     /// Whether it cannot stand holes.
-    const fn needs_imputer(&self) -> bool {
+    pub(crate) const fn needs_imputer(&self) -> bool {
         matches!(
             self,
             Estimator::LogisticRegression(_) | Estimator::LinfaTrees(_) | Estimator::NearestNeighbours(_)

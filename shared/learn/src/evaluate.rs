@@ -1,6 +1,6 @@
 //! Evaluations with intervals.
 
-use lurelight_model::{Estimate, Evaluation, Figures, Metrics, Model};
+use lurelight_model::{ErrorRates, Estimate, Evaluation, Figures, Metrics, Model, ThresholdErrors};
 use rand::RngExt;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -37,7 +37,7 @@ pub fn evaluate(scored: &[Scored], threshold: f64, seed: u64) -> Evaluation {
             figures: Figures::ACCESSORS.map(|metric| estimate(&|m| metric(&m.figures))),
             ece: estimate(&|m| m.ece),
         },
-        ece_null_p95: rounded(ece_null_p95(scored, threshold, seed)),
+        ece_null_p95: rounded(ece_null_p95(scored, &ranking, seed)),
         roc: round_curve(ranking.roc(CURVE_POINTS)),
         precision_recall: round_curve(ranking.precision_recall(CURVE_POINTS)),
         reliability: measured
@@ -51,6 +51,24 @@ pub fn evaluate(scored: &[Scored], threshold: f64, seed: u64) -> Evaluation {
             })
             .collect(),
     }
+}
+
+/// Both errors at the thresholds .05, .1, … .95, of calibrated probabilities.
+#[must_use]
+pub fn threshold_errors(out_of_fold: &[Scored], held_out: &[Scored]) -> Vec<ThresholdErrors> {
+    let rankings = [out_of_fold, held_out].map(Ranking::new);
+    let at = |step: u32| {
+        let threshold = f64::from(step) / 20.0;
+        let [out_of_fold, held_out] = [0, 1].map(|part| {
+            let rates = rankings[part].confusion(threshold).error_rates();
+            ErrorRates {
+                false_positive_rate: rounded(rates.false_positive_rate),
+                false_negative_rate: rounded(rates.false_negative_rate),
+            }
+        });
+        ThresholdErrors { threshold, out_of_fold, held_out }
+    };
+    (1..20).map(at).collect()
 }
 
 /// A challenger held against a champion on the same rows.
@@ -160,7 +178,7 @@ fn bootstrap(ranking: &Ranking, threshold: f64, seed: u64) -> Vec<Measured> {
 }
 
 /// The 2.5 % and 97.5 % points of the draws in which the metric is defined.
-fn interval(value: f64, draws: impl Iterator<Item = f64>) -> Estimate {
+pub(crate) fn interval(value: f64, draws: impl Iterator<Item = f64>) -> Estimate {
     let mut draws: Vec<f64> = draws.filter(|draw| draw.is_finite()).collect();
     draws.sort_by(f64::total_cmp);
     Estimate {
@@ -179,21 +197,29 @@ fn quantile(sorted: &[f64], q: f64) -> f64 {
     sorted[below] + (sorted[above] - sorted[below]) * (place - below as f64)
 }
 
-/// The 95 % point of the calibration error if the probabilities were true: labels are drawn from them.
-fn ece_null_p95(scored: &[Scored], threshold: f64, seed: u64) -> f64 {
+/// The 95 % point of the calibration error if the probabilities were true: labels are drawn from them, one for all rows
+/// of a vector, because rows with the same features err together; a vector with both labels has its rows drawn one by one.
+///
+/// Drawn row by row for all of them, the point lies too low: in 24 grouped divisions of folds 3 to 9 of UCI's records
+/// the error of a boosting calibrated on the learnt part was above it 11 times, and above this one once.
+pub(crate) fn ece_null_p95(scored: &[Scored], ranking: &Ranking, seed: u64) -> f64 {
     let mut errors: Vec<f64> = (0..NULL_DRAWS)
         .into_par_iter()
         .map(|draw| {
             let mut rng = stream(seed, &[0x6563_655f_6e75, draw]);
-            let drawn: Vec<Scored> = scored
+            let drawn: Vec<[u32; 2]> = scored
                 .iter()
                 .map(|s| {
                     let rows = s.phishing + s.legitimate;
-                    let phishing = (0..rows).filter(|_| rng.random::<f64>() < s.probability).count() as u32;
-                    Scored { phishing, legitimate: rows - phishing, ..*s }
+                    let mut is_phishing = || rng.random::<f64>() < s.probability;
+                    let phishing = match (s.phishing, s.legitimate) {
+                        (0, _) | (_, 0) => rows * u32::from(is_phishing()),
+                        _ => (0..rows).filter(|_| is_phishing()).count() as u32,
+                    };
+                    [phishing, rows - phishing]
                 })
                 .collect();
-            Ranking::new(&drawn).measure(threshold).ece
+            ranking.labelled(&drawn).measure(0.5).ece
         })
         .collect();
     errors.sort_by(f64::total_cmp);
@@ -245,6 +271,23 @@ mod tests {
         let evaluation = evaluate(&rows, 0.5, 1);
         assert_eq!(evaluation.metrics.ece.value, 0.0);
         assert!(evaluation.ece_null_p95 > 0.0);
+    }
+
+    #[test]
+    fn errors_are_counted_from_the_threshold_on() {
+        let rows = [(0.95, 3, 0), (0.5, 1, 1), (0.05, 1, 3)];
+        let rows =
+            rows.map(|(probability, phishing, legitimate)| Scored { probability, phishing, legitimate });
+        let errors = threshold_errors(&rows, &rows[..2]);
+        let rates = |at: usize| {
+            let ThresholdErrors { threshold, out_of_fold: o, held_out: h } = errors[at];
+            (threshold, [o, h].map(|rates| (rates.false_positive_rate, rates.false_negative_rate)))
+        };
+        assert_eq!(errors.len(), 19);
+        assert_eq!(rates(0), (0.05, [(1.0, 0.0), (1.0, 0.0)]));
+        assert_eq!(rates(9), (0.5, [(0.25, 0.2), (1.0, 0.0)]));
+        assert_eq!(rates(10), (0.55, [(0.0, 0.4), (0.0, 0.25)]));
+        assert_eq!(rates(18), (0.95, [(0.0, 0.4), (0.0, 0.25)]));
     }
 
     #[test]

@@ -39,12 +39,16 @@ mod random;
 mod subsample;
 mod walk;
 
+pub mod assess;
 pub mod calibrate;
+pub mod division;
 pub mod evaluate;
+pub mod holes;
 pub mod importance;
 pub mod impute;
 pub mod linfa_adapter;
 pub mod metrics;
+pub mod missing;
 pub mod predecessor;
 pub mod search;
 pub mod split;

@@ -39,7 +39,11 @@ pub struct Ranking {
 
 #[derive(Clone, Copy, Debug)]
 struct Point {
+    /// Its place among what was ranked.
+    source: u32,
     probability: f64,
+    /// The verdict, where it does not follow from one threshold for all.
+    called: Option<bool>,
     phishing: f64,
     legitimate: f64,
     /// −ln p and −ln(1 − p).
@@ -64,20 +68,48 @@ impl Ranking {
     /// Orders the vectors; those without a row are left out.
     #[must_use]
     pub fn new(scored: &[Scored]) -> Ranking {
-        let mut sorted: Vec<Scored> =
-            scored.iter().filter(|s| s.phishing + s.legitimate > 0).copied().collect();
-        sorted.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-        let point = |(i, s): (usize, &Scored)| {
+        let mut order: Vec<u32> = (0..scored.len() as u32).collect();
+        order.retain(|place| scored[*place as usize].phishing + scored[*place as usize].legitimate > 0);
+        let probability = |place: u32| scored[place as usize].probability;
+        order.sort_by(|a, b| probability(*b).total_cmp(&probability(*a)));
+        let point = |(i, &source): (usize, &u32)| {
+            let s = scored[source as usize];
             let p = s.probability.clamp(LOG_LOSS_CLIP, 1.0 - LOG_LOSS_CLIP);
             Point {
+                source,
                 probability: s.probability,
+                called: None,
                 phishing: f64::from(s.phishing),
                 legitimate: f64::from(s.legitimate),
                 losses: [-libm::log(p), -libm::log(1.0 - p)],
-                ends_tie: sorted.get(i + 1).is_none_or(|next| next.probability != s.probability),
+                ends_tie: order.get(i + 1).is_none_or(|next| probability(*next) != s.probability),
             }
         };
-        Ranking { points: sorted.iter().enumerate().map(point).collect() }
+        Ranking { points: order.iter().enumerate().map(point).collect() }
+    }
+
+    /// The same with a verdict for each of what was ranked (true: phishing), which no threshold changes.
+    #[must_use]
+    pub fn decided(mut self, verdicts: &[bool]) -> Ranking {
+        for point in &mut self.points {
+            point.called = verdicts.get(point.source as usize).copied();
+        }
+        self
+    }
+
+    /// The same with other rows: phishing and legitimate ones by the place among what was ranked.
+    #[must_use]
+    pub(crate) fn labelled(&self, rows: &[[u32; 2]]) -> Ranking {
+        let mut points = self.points.clone();
+        for point in &mut points {
+            [point.phishing, point.legitimate] = rows[point.source as usize].map(f64::from);
+        }
+        Ranking { points }
+    }
+
+    /// Each place's place among what was ranked.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = usize> + '_ {
+        self.points.iter().map(|point| point.source as usize)
     }
 
     /// How many distinct vectors there are.
@@ -120,7 +152,7 @@ impl Ranking {
         let mut confusion = Confusion::default();
         for point in &self.points {
             let (phishing, legitimate) = (point.phishing as u64, point.legitimate as u64);
-            if point.probability >= threshold {
+            if point.called.unwrap_or(point.probability >= threshold) {
                 confusion.true_positives += phishing;
                 confusion.false_positives += legitimate;
             } else {
@@ -194,7 +226,7 @@ impl Sums {
     fn add(&mut self, point: &Point, weight: f64, threshold: f64) {
         let (p, phishing, legitimate) =
             (point.probability, weight * point.phishing, weight * point.legitimate);
-        if p >= threshold {
+        if point.called.unwrap_or(p >= threshold) {
             self.called[0] += phishing;
             self.called[1] += legitimate;
         }

@@ -20,6 +20,7 @@ pub struct CrossValidation {
     data: Dataset,
     folds: Vec<usize>,
     k: usize,
+    masked_copies: usize,
 }
 
 /// What a search found.
@@ -58,7 +59,13 @@ impl CrossValidation {
     #[must_use]
     pub fn new(data: Dataset, k: usize, seed: u64) -> CrossValidation {
         let folds = grouped_stratified(&data, k, seed);
-        CrossValidation { data, folds, k }
+        CrossValidation { data, folds, k, masked_copies: 0 }
+    }
+
+    /// The same with masked copies of the rows that are fitted on, of those alone.
+    #[must_use]
+    pub fn with_masked_copies(self, masked_copies: usize) -> CrossValidation {
+        CrossValidation { masked_copies, ..self }
     }
 
     /// How many folds there are.
@@ -109,7 +116,8 @@ impl CrossValidation {
         let folds: Result<Vec<Vec<Vec<f64>>>, FitError> = (0..self.k)
             .into_par_iter()
             .map(|fold| {
-                let member = ladder.longest.fit(&self.part(|f| f != fold), seed);
+                let member =
+                    ladder.longest.fit_with_copies(&self.part(|f| f != fold), self.masked_copies, seed);
                 fitted();
                 Ok(staged(&member?, &self.part(|f| f == fold), &counts))
             })

@@ -14,6 +14,8 @@ pub use crate::conclude::{conclude, random_split};
 pub use crate::contend::{Contender, GridPoint, contend};
 
 use crate::calibrate::ThresholdRule;
+use crate::division::Protocol;
+use crate::holes::MAX_MASKED_COPIES;
 use crate::search::CrossValidation;
 use crate::split::{DECISION_FOLDS, HELD_OUT_FOLDS, REPORT_FOLD, TRAINING_FOLDS, in_folds};
 use crate::{Dataset, FitError};
@@ -29,20 +31,28 @@ pub struct TrainOptions {
     pub threshold: ThresholdRule,
     /// The families that are tried; a soft vote is made of the others.
     pub families: Vec<Family>,
+    /// How many folds the cross-validation has whose scores decide on calibration and threshold, 2 or more: with few, its
+    /// models learn so much less than the champion that the scores are another's.
+    pub calibration_folds: usize,
     /// How many distinct vectors grids are searched on, drawn by the seed where there are more. The best point is
     /// then fitted on all.
     pub search_vectors: usize,
+    /// How many copies of the rows trees learn beside them, in which cells are masked at random: so they learn what to do
+    /// with missing values.
+    pub masked_copies: usize,
 }
 
 impl Default for TrainOptions {
-    /// Seed 42, three folds, best F1, every family, searched on at most 20,000 distinct vectors.
+    /// Seed 42, three folds to search by and ten to calibrate by, best F1, every family, searched on at most 20,000 distinct vectors.
     fn default() -> TrainOptions {
         TrainOptions {
             seed: 42,
             cv_folds: 3,
+            calibration_folds: 10,
             threshold: ThresholdRule::BestF1,
             families: Family::ALL.to_vec(),
             search_vectors: 20_000,
+            masked_copies: 0,
         }
     }
 }
@@ -106,12 +116,20 @@ pub enum TrainError {
 pub enum Stage {
     /// Searching a family's grid and fitting its best point.
     Candidate(Family),
+    /// Calibrating the champion and choosing its threshold.
+    Calibrate,
     /// Bootstrap intervals on the folds that were held out.
     Evaluate,
     /// The random split that others publish.
     RandomSplit,
     /// Shuffling features.
     Importance,
+    /// Fitting and testing by a protocol.
+    Protocol(Protocol),
+    /// Intervals of everything that was tested.
+    Intervals,
+    /// Fitting and testing rows with holes.
+    Holes,
 }
 
 /// Hears how a training goes. `()` listens to nothing.
@@ -140,8 +158,11 @@ impl TrainOptions {
         if self.searched().next().is_none() {
             return Err(TrainError::Options("at least one family must be tried, and a vote needs others"));
         }
-        if !(2..=20).contains(&self.cv_folds) {
-            return Err(TrainError::Options("the cross-validation needs 2 to 20 folds"));
+        if ![self.cv_folds, self.calibration_folds].iter().all(|folds| (2..=20).contains(folds)) {
+            return Err(TrainError::Options("each cross-validation needs 2 to 20 folds"));
+        }
+        if self.masked_copies > MAX_MASKED_COPIES {
+            return Err(TrainError::Options("trees learn 64 masked copies at most"));
         }
         if self.search_vectors < 100 {
             return Err(TrainError::Options("grids are searched on 100 distinct vectors or more"));
@@ -158,6 +179,19 @@ impl TrainOptions {
     #[must_use]
     pub fn cross_validation(&self, training: &Dataset) -> CrossValidation {
         CrossValidation::new(training.sample(self.search_vectors, self.seed), self.cv_folds, self.seed)
+            .with_masked_copies(self.masked_copies)
+    }
+
+    /// The folds within the training folds by whose scores a champion is calibrated; fewer where there are fewer vectors
+    /// of a label.
+    #[must_use]
+    pub fn calibration(&self, training: &Dataset) -> CrossValidation {
+        let sample = training.sample(self.search_vectors, self.seed);
+        let vectors =
+            |of: fn(&crate::DistinctRow) -> u32| sample.rows().iter().filter(|row| of(row) > 0).count();
+        let rarer = vectors(|row| row.phishing).min(vectors(|row| row.legitimate));
+        CrossValidation::new(sample, self.calibration_folds.min(rarer).max(2), self.seed)
+            .with_masked_copies(self.masked_copies)
     }
 }
 

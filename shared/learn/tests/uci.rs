@@ -6,6 +6,8 @@ use std::fs::File;
 use std::sync::OnceLock;
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use lurelight_learn::assess::{AssessOptions, assess};
+use lurelight_learn::division::{Division, Protocol};
 use lurelight_learn::search::CrossValidation;
 use lurelight_learn::split::{
     DECISION_FOLDS, HELD_OUT_FOLDS, TRAINING_FOLDS, fold, fold_rows, in_folds, random_70_30,
@@ -26,6 +28,7 @@ fn main() {
         trial("the_hash_split_has_the_known_fold_sizes", fold_sizes),
         trial("identical_vectors_never_stand_on_both_sides", no_leak),
         trial("the_random_split_leaks_as_the_documents_say", random_split_leaks),
+        trial("every_protocol_keeps_its_promise", protocols),
         trial("the_champion_is_as_good_as_the_documents_say", champion),
         trial("one_thread_and_many_make_the_same_bytes", same_bytes),
         trial("the_order_of_the_rows_changes_the_digest_of_the_data_alone", same_whatever_order),
@@ -87,6 +90,44 @@ fn random_split_leaks(records: &[Record]) -> Result<(), Failed> {
     Ok(())
 }
 
+fn protocols(records: &[Record]) -> Result<(), Failed> {
+    let data = Dataset::new(records);
+    for protocol in Protocol::ALL {
+        let division = Division::new(&data, protocol, 10, 101);
+        let mut tested = 0;
+        for round in 0..division.rounds() {
+            let (train, test) = division.parts(&data, round);
+            let learnt: HashSet<_> = train.rows().iter().map(|row| row.vector).collect();
+            let seen = test.filter(|row| learnt.contains(&row.vector)).row_count() as f64;
+            let seen = seen / test.row_count() as f64;
+            assert!(if protocol.is_grouped() { seen == 0.0 } else { seen > 0.58 }, "{protocol}: {seen}");
+            // 44.3 % of all rows are phishing; the hash and the random split are not stratified.
+            let share = test.count(Label::Phishing) as f64 / test.row_count() as f64;
+            let most = if protocol.rounds(10) == 10 { 0.001 } else { 0.03 };
+            assert!((share - 4898.0 / 11055.0).abs() < most, "{protocol}: {share}");
+            tested += test.row_count();
+        }
+        assert_eq!(
+            tested,
+            if protocol.rounds(10) == 10 {
+                11_055
+            } else {
+                3_284 + 33 * u64::from(protocol == Protocol::RandomSplit)
+            }
+        );
+    }
+    let families = vec![Family::DecisionTree, Family::LogisticRegression];
+    let training = TrainOptions { families, ..TrainOptions::default() };
+    let options = AssessOptions { training, seeds: vec![101], ..AssessOptions::default() };
+    let assessed = assess(records, &options, &())?;
+    // 114 rows are in the minority of their vector.
+    assert_eq!((assessed.conflicting_vectors, (assessed.ceiling.accuracy * 1e4).round()), (64, 9897.0));
+    let tree =
+        assessed.inflation.iter().find(|found| found.contestant == "decision-tree").ok_or("no tree")?;
+    assert!(tree.metrics.figures.accuracy.low > 0.01, "{tree:?}");
+    Ok(())
+}
+
 fn champion(records: &[Record]) -> Result<(), Failed> {
     let Training { card, failed, artifact, .. } = training(records)?;
     assert!(failed.is_empty());
@@ -114,6 +155,14 @@ fn champion(records: &[Record]) -> Result<(), Failed> {
         let accuracy = evaluation.metrics.figures.accuracy;
         assert!(accuracy.low < accuracy.value && accuracy.value < accuracy.high);
     }
+    let all = &card.held_out.all;
+    // Not to be told from a perfectly calibrated model's.
+    assert!(all.metrics.ece.low <= all.ece_null_p95, "{:?} {}", all.metrics.ece, all.ece_null_p95);
+    let errors = &card.thresholds;
+    assert!(errors.windows(2).all(|pair| {
+        pair[0].held_out.false_positive_rate >= pair[1].held_out.false_positive_rate
+            && pair[0].held_out.false_negative_rate <= pair[1].held_out.false_negative_rate
+    }));
     if let Calibration::Platt { slope, .. } = &card.calibration {
         assert!((0.3..3.0).contains(slope));
     }

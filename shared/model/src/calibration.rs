@@ -10,7 +10,8 @@ use crate::{logit, sigmoid};
 pub enum Calibration {
     /// It is reported as it is.
     None,
-    /// Platt scaling on log-odds: σ(slope · logit(p) + intercept) (Platt, 1999).
+    /// Platt scaling on log-odds: σ(slope · logit(p) + intercept) (Platt, 1999); without an intercept, temperature
+    /// scaling (Guo, Pleiss, Sun, Weinberger, 2017).
     Platt {
         /// Positive, so that the order of rows stays.
         slope: f64,
@@ -36,11 +37,12 @@ impl Calibration {
         }
     }
 
-    /// `none`, `Platt` or `isotonic`.
+    /// `none`, `temperature`, `Platt` or `isotonic`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
             Calibration::None => "none",
+            Calibration::Platt { intercept: 0.0, .. } => "temperature",
             Calibration::Platt { .. } => "Platt",
             Calibration::Isotonic { .. } => "isotonic",
         }

@@ -31,6 +31,8 @@ pub struct Card {
     pub threshold: f64,
     /// How the threshold was chosen, in words.
     pub threshold_rule: String,
+    /// What other thresholds would do, rising in steps of .05.
+    pub thresholds: Vec<ThresholdErrors>,
     /// The best of each family, the champion first.
     pub candidates: Vec<Candidate>,
     /// The champion on folds that no model was trained on.
@@ -41,6 +43,26 @@ pub struct Card {
     pub category_counts: Vec<FeatureCounts>,
     /// What each feature is worth to the champion on folds 0 to 2, the greatest loss without it first.
     pub importance: Vec<FeatureImportance>,
+}
+
+/// Both errors of the champion at a threshold, calibrated.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ThresholdErrors {
+    /// The probability from which a row would be called phishing.
+    pub threshold: f64,
+    /// On out-of-fold scores of the training folds, by which a threshold is chosen.
+    pub out_of_fold: ErrorRates,
+    /// On folds 0 to 2, which no version is trained on.
+    pub held_out: ErrorRates,
+}
+
+/// The shares of rows that are called wrong, by label.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ErrorRates {
+    /// Of the legitimate rows, those called phishing.
+    pub false_positive_rate: f64,
+    /// Of the phishing rows, those called legitimate.
+    pub false_negative_rate: f64,
 }
 
 /// The labelled rows that a training read.
@@ -155,7 +177,7 @@ pub struct Evaluation {
     pub confusion: Confusion,
     /// The metrics at the threshold, each with its interval.
     pub metrics: Metrics,
-    /// The 95 % point of the calibration error of a perfectly calibrated model on as many rows.
+    /// The 95 % point of the calibration error of a perfectly calibrated model on as many vectors.
     pub ece_null_p95: f64,
     /// False positive rate and true positive rate.
     pub roc: Curve,
@@ -274,6 +296,16 @@ impl Card {
 }
 
 impl Confusion {
+    /// The shares that are wrong; 0 where there is no row of a label.
+    #[must_use]
+    pub fn error_rates(&self) -> ErrorRates {
+        let share = |wrong: u64, right: u64| wrong as f64 / (wrong + right).max(1) as f64;
+        ErrorRates {
+            false_positive_rate: share(self.false_positives, self.true_negatives),
+            false_negative_rate: share(self.false_negatives, self.true_positives),
+        }
+    }
+
     /// Counts rows of one label and verdict.
     pub fn add(&mut self, label: Label, verdict: Label, rows: u64) {
         *match (label, verdict) {

@@ -42,8 +42,8 @@ mod trees;
 pub use artifact::{Artifact, ArtifactError, FORMAT_VERSION, MAX_ARTIFACT_BYTES};
 pub use calibration::Calibration;
 pub use card::{
-    Candidate, Card, Confusion, Curve, DataSummary, Estimate, Evaluation, FeatureCounts, FeatureImportance,
-    Figures, HeldOut, Metrics, RandomSplit, ReliabilityBin,
+    Candidate, Card, Confusion, Curve, DataSummary, ErrorRates, Estimate, Evaluation, FeatureCounts,
+    FeatureImportance, Figures, HeldOut, Metrics, RandomSplit, ReliabilityBin, ThresholdErrors,
 };
 pub use classifier::{Classifier, Family, ScoreUnit, UnknownFamily};
 pub use explain::{Explanation, Unexplained};

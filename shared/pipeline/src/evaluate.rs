@@ -15,7 +15,7 @@ use crate::work::calculate;
 use crate::{Error, Listener, Stage, Stores};
 
 /// How many steps a conclusion has.
-const STEPS: u64 = 5;
+const STEPS: u64 = 6;
 
 /// `evaluate.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

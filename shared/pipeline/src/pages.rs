@@ -16,7 +16,7 @@ use crate::reports::RunReports;
 use crate::snapshot::IngestedBatch;
 use crate::statistics::{CodeCounts, binomial_range};
 
-const STYLE: &str = include_str!("../assets/page.css");
+pub(crate) const STYLE: &str = include_str!("../assets/page.css");
 
 /// Features that the plot of importance shows.
 const IMPORTANCE_SHOWN: usize = 15;
@@ -135,9 +135,10 @@ fn candidates(card: &Card) -> String {
             label: candidate.family.to_string(),
             value: candidate.cross_validated.f1,
             beside: Some(candidate.held_out.f1),
+            range: None,
         })
         .collect();
-    dots("F1 of each candidate, by cross-validation and on the folds that were held out", &lines)
+    dots("F1 of each candidate, by cross-validation and on the folds that were held out", &lines, None)
 }
 
 fn metrics(card: &Card) -> Vec<(&'static str, &'static str, Estimate)> {
@@ -161,10 +162,14 @@ fn reliability(card: &Card) -> String {
 }
 
 /// Where the observed share of a bin lies in 95 of 100 cases, were its probability true.
-fn null_band(bin: &ReliabilityBin) -> Band {
+pub(crate) fn null_band(bin: &ReliabilityBin) -> Band {
     let (low, high) = binomial_range(bin.rows, bin.predicted);
     let rows = bin.rows.max(1) as f64;
     Band { x: bin.predicted, low: low as f64 / rows, high: high as f64 / rows }
+}
+
+fn thresholds(card: &Card) -> String {
+    lurelight_plot::thresholds(&card.thresholds, card.threshold)
 }
 
 fn importance(card: &Card) -> String {

@@ -19,12 +19,17 @@ pub struct Dot {
     pub value: f64,
     /// Where its ring is, if it has one.
     pub beside: Option<f64>,
+    /// From where to where its dot might as well be: a line through it.
+    pub range: Option<(f64, f64)>,
 }
 
-/// Lines with a dot and a ring each, on a scale that fits them: places can be compared, lengths from 0 cannot.
+/// Lines with a dot and a ring each, on a scale that fits them: places can be compared, lengths from 0 cannot. A
+/// `reference` is a value with a line of its own.
 #[must_use]
-pub fn dots(description: &str, lines: &[Dot]) -> String {
-    let scale = Scale::over(lines.iter().flat_map(|line| [Some(line.value), line.beside]).flatten());
+pub fn dots(description: &str, lines: &[Dot], reference: Option<f64>) -> String {
+    let ends = |line: &Dot| [line.range.map(|range| range.0), line.range.map(|range| range.1)];
+    let values = lines.iter().flat_map(|line| [Some(line.value), line.beside].into_iter().chain(ends(line)));
+    let scale = Scale::over(values.chain([reference]).flatten());
     let along = |value: f64| LABELS + FIELD * scale.share(value);
     let foot = LINE * lines.len() as f64 + 4.0;
     let mut svg = format!(
@@ -44,6 +49,9 @@ pub fn dots(description: &str, lines: &[Dot]) -> String {
             ),
         );
     }
+    if let Some(value) = reference {
+        put(&mut svg, format_args!("<path class=\"reference\" d=\"M{:.1} 0V{foot}\"/>", along(value)));
+    }
     for (i, line) in lines.iter().enumerate() {
         let y = LINE * i as f64 + 13.0;
         put(
@@ -56,6 +64,12 @@ pub fn dots(description: &str, lines: &[Dot]) -> String {
             ),
         );
         put(&mut svg, format_args!("<path class=\"grid\" d=\"M{LABELS} {y}H{}\"/>", LABELS + FIELD));
+        if let Some((low, high)) = line.range {
+            put(
+                &mut svg,
+                format_args!("<path class=\"range\" d=\"M{:.1} {y}H{:.1}\"/>", along(low), along(high)),
+            );
+        }
         for (class, radius, value) in [("ring", 5.5, line.beside), ("dot", 4.0, Some(line.value))] {
             if let Some(value) = value.filter(|value| value.is_finite()) {
                 put(
@@ -134,9 +148,13 @@ mod tests {
 
     #[test]
     fn every_mark_is_within_the_field() {
-        let line = |value, beside| Dot { label: "<forest>".to_owned(), value, beside };
-        let svg = dots("d", &[line(0.91, Some(0.96)), line(f64::NAN, None)]);
+        let line = |value, beside, range| Dot { label: "<forest>".to_owned(), value, beside, range };
+        let lines = [line(0.91, Some(0.96), Some((0.9, 0.92))), line(f64::NAN, None, None)];
+        let svg = dots("d", &lines, Some(0.97));
         assert!(svg.contains("&lt;forest>") && !svg.contains("NaN"), "{svg}");
-        assert!(dots("d", &[]).ends_with("</svg>"));
+        // The scale goes from .9 to .98: 320 units, and 190 before them for the words.
+        assert!(svg.contains("class=\"range\" d=\"M190.0 13H270.0\""), "{svg}");
+        assert!(svg.contains("class=\"reference\" d=\"M470.0 0V48\""), "{svg}");
+        assert!(dots("d", &[], None).ends_with("</svg>"));
     }
 }

@@ -106,6 +106,7 @@ fn choices(card: &Card) -> Vec<(String, String)> {
 fn calibration(calibration: &Calibration) -> String {
     match calibration {
         Calibration::None => "none".to_owned(),
+        Calibration::Platt { slope, intercept: 0.0 } => format!("temperature, log-odds x {slope:.3}"),
         Calibration::Platt { slope, intercept } => format!("Platt, log-odds x {slope:.3} {intercept:+.3}"),
         Calibration::Isotonic { points } => format!("isotonic, {} points", points.len()),
     }

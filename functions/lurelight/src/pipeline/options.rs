@@ -26,6 +26,10 @@ pub struct TrainingOptions {
     /// Families to try, by name [default: all]; a soft vote gives no reasons, so leave it out to have some
     #[arg(long, value_name = "FAMILY,…", value_delimiter = ',')]
     families: Option<Vec<Family>>,
+    /// Copies of the rows with cells masked at random that trees learn beside them, for rows with missing values
+    /// [default: 0]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u8).range(0..=64))]
+    masked_copies: Option<u8>,
 }
 
 impl TrainingOptions {
@@ -38,6 +42,7 @@ impl TrainingOptions {
                 .max_false_positive_rate
                 .map_or(others.threshold, ThresholdRule::MaxFalsePositiveRate),
             families: self.families.clone().unwrap_or(others.families),
+            masked_copies: self.masked_copies.map_or(others.masked_copies, usize::from),
             ..others
         }
     }

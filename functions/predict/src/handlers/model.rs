@@ -48,6 +48,7 @@ impl ModelPage<'_> {
     fn calibration(&self, card: &Card) -> String {
         match &card.calibration {
             Calibration::None => "none was needed".to_owned(),
+            Calibration::Platt { slope, intercept: 0.0 } => format!("temperature scaling, slope {slope:.3}"),
             Calibration::Platt { slope, intercept } => {
                 format!("Platt, slope {slope:.3}, intercept {intercept:.3}")
             }
@@ -65,6 +66,10 @@ impl ModelPage<'_> {
 
     fn reliability(&self, card: &Card) -> String {
         lurelight_plot::reliability(&card.held_out.all, &[])
+    }
+
+    fn thresholds(&self, card: &Card) -> String {
+        lurelight_plot::thresholds(&card.thresholds, card.threshold)
     }
 
     fn importance(&self, card: &Card) -> String {

@@ -123,7 +123,7 @@ const cases = {
     await page.goto(`${url}/models/current`);
     const { card } = await (await fetch(`${url}/models/current`, { headers: { accept: 'application/json' } })).json();
     const plots = await page.locator('svg.plot[role=img]').count();
-    assert.equal(plots, card ? 5 : 0);
+    assert.equal(plots, card ? 6 : 0);
     if (card) assert.ok((await page.locator('svg.plot').first().boundingBox()).height > 150);
   },
 

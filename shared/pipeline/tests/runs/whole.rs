@@ -73,7 +73,7 @@ async fn a_run_leaves_every_object_and_a_champion() {
 async fn the_page_needs_nothing_else_and_says_the_outcome_first() {
     let house = House::with(&made_up(1, 4_000)).await;
     house.run(&request("first")).await.unwrap();
-    for (name, plots) in [("report", 6), ("drift", 0)] {
+    for (name, plots) in [("report", 7), ("drift", 0)] {
         let page = house.text(&format!("runs/first/{name}.html")).await;
         for foreign in ["<script", "http://", "https://", "src=", "@import", "url("] {
             assert!(!page.contains(foreign), "{name}.html contains {foreign}");
@@ -88,7 +88,7 @@ async fn the_page_needs_nothing_else_and_says_the_outcome_first() {
     // The second run has a champion to be compared with, and drift to draw.
     house.push(&made_up(2, 1_000)).await;
     house.run(&request("second")).await.unwrap();
-    assert_eq!(house.text("runs/second/report.html").await.matches("<svg class=\"plot").count(), 7);
+    assert_eq!(house.text("runs/second/report.html").await.matches("<svg class=\"plot").count(), 8);
     assert_eq!(house.text("runs/second/drift.html").await.matches("<svg class=\"plot").count(), 1);
 }
 

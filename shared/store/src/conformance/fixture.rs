@@ -62,6 +62,7 @@ pub fn card(artifact: &Artifact) -> Card {
         calibration: Calibration::None,
         threshold: 0.5,
         threshold_rule: "none".to_owned(),
+        thresholds: Vec::new(),
         candidates: vec![Candidate {
             family: Family::LogisticRegression,
             parameters: BTreeMap::new(),
