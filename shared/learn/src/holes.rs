@@ -34,7 +34,7 @@ pub fn with_masked_copies(data: &Dataset, copies: usize, seed: u64) -> Dataset {
 /// The rows with each cell lost by this chance.
 #[must_use]
 pub fn with_holes(data: &Dataset, share: f64, seed: u64) -> Dataset {
-    let mut rng = stream(seed, &[0x686f_6c65_73, (share * 1e6) as u64]);
+    let mut rng = stream(seed, &[0x0068_6f6c_6573, (share * 1e6) as u64]);
     let rows: Vec<Record> = data
         .records()
         .map(|record| Record { vector: without_cells(record.vector, share, &mut rng), ..record })
