@@ -16,7 +16,8 @@ work, one after the other:
   start                            a process from its start to the verdict on one row, by a forest that it loads;
                                    ours also by the compiled-in model
   CSV to HTML                      all rows of FILE to a page; scikit-learn's side without its start: read_csv, predict
-                                   by a loaded forest, to_html. Ours is a whole process
+                                   by a loaded forest, to_html. Ours is a whole process, also by the compiled-in model;
+                                   and that beside the whole of theirs
   CSV to CSV                       1,000,000 rows to a CSV with verdicts by a forest: whole processes. Once UCI's rows
                                    again and again, and once synthetic rows, half of them distinct
   scoring, loading                 predict_proba of all distinct rows of FILE at once; pickle.loads of the forest, held
@@ -176,13 +177,22 @@ class Bench:
             command = [self.options.lurelight, "predict", one, "--home", self.folder / "home"]
             self.line("the same, ours by the compiled-in model", peer, self.processes(command), 100, 20)
 
+    def html(self, name):
+        if self.wants(name):
+            file, arguments = self.options.file, ("--format", "html")
+            peer = self.peer("html", file, self.pickled)
+            self.line(f"{name}, by a forest, only ours with its start", peer, self.predict(file, *arguments), 50)
+            command = [self.options.lurelight, "predict", file, "--home", self.folder / "home", *arguments]
+            ours = self.processes(command)
+            self.line("the same, ours by the compiled-in model", peer, ours, 50)
+            peer = self.peer_processes("html", "--rounds", 1, file, self.pickled)
+            self.line("the same, both with their start", peer, ours, 50)
+
     def programs(self):
         file, count = self.options.file, 100_000 if self.options.quick else 1_000_000
         lines = Path(file).read_text().splitlines()
         self.start(lines[0] + "\n", lines[1])
-        if self.wants("CSV to HTML"):
-            ours = self.predict(file, "--format", "html")
-            self.line(f"CSV to HTML, {len(lines) - 1:,} rows", self.peer("html", file, self.pickled), ours, 50)
+        self.html(f"CSV to HTML, {len(lines) - 1:,} rows")
         many = self.folder / "many.csv"
         for kind in ("UCI's rows again and again", "synthetic rows"):
             name = f"CSV to CSV, {count:,} rows, {kind}"

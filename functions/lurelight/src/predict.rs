@@ -132,8 +132,8 @@ impl From<io::Error> for Stopped {
 }
 
 /// How many rows are judged together, at most, and how many bytes of theirs are kept until then, or a row more.
-const TOGETHER: usize = 4096;
-const MOST_CARRIED_BYTES: usize = 1 << 20;
+const TOGETHER: usize = 16_384;
+const MOST_CARRIED_BYTES: usize = 1 << 22;
 
 /// Rows that wait for their verdicts.
 struct Judge<'a> {

@@ -123,6 +123,41 @@ impl Estimator {
         self.fit(&with_masked_copies(data, copies, seed), seed)
     }
 
+    /// What it has in common with those that differ from it in their learning rate alone and can be fitted together with
+    /// it; `None` where nothing is gained by that.
+    pub(crate) fn but_for_learning_rate(&self) -> Option<Estimator> {
+        match self {
+            Estimator::GradientBoosting(params)
+                if params.early_stopping.is_none() && params.check().is_ok() =>
+            {
+                Some(Estimator::GradientBoosting(GradientBoostingParams { learning_rate: 1.0, ..*params }))
+            }
+            _ => None,
+        }
+    }
+
+    /// [`fit_with_copies`](Self::fit_with_copies) of estimators that have the same
+    /// [`but_for_learning_rate`](Self::but_for_learning_rate), or of one.
+    pub(crate) fn fit_together(
+        estimators: &[Estimator],
+        data: &Dataset,
+        copies: usize,
+        seed: u64,
+    ) -> Result<Vec<Member>, FitError> {
+        let rate = |estimator: &Estimator| match estimator {
+            Estimator::GradientBoosting(params) => Some(params.learning_rate),
+            _ => None,
+        };
+        match (estimators, estimators.iter().map(rate).collect::<Option<Vec<f64>>>()) {
+            ([Estimator::GradientBoosting(params), _, ..], Some(rates)) => {
+                let with_copies = (copies > 0).then(|| with_masked_copies(data, copies, seed));
+                let fitted = params.check()?.fit_rates(&rates, with_copies.as_ref().unwrap_or(data), seed)?;
+                Ok(fitted.into_iter().map(|classifier| Member { imputer: None, classifier }).collect())
+            }
+            _ => estimators.iter().map(|estimator| estimator.fit_with_copies(data, copies, seed)).collect(),
+        }
+    }
+
     /// Whether it cannot stand holes.
     pub(crate) const fn needs_imputer(&self) -> bool {
         matches!(

@@ -124,7 +124,11 @@ impl ValidGradientBoostingParams {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn fit(&self, data: &Dataset, seed: u64) -> Result<Classifier, FitError> {
-        let Some(early) = self.0.early_stopping else { return self.boost(data, seed, |_| false) };
+        let boost = |data: &Dataset, enough: &mut dyn FnMut(&Walk) -> bool| {
+            let boosted = self.boost(&[self.0.learning_rate], data, seed, enough)?;
+            boosted.into_iter().next().ok_or(FitError::NoRows)
+        };
+        let Some(early) = self.0.early_stopping else { return boost(data, &mut |_| false) };
         let mut places: Vec<usize> = (0..data.len()).collect();
         let count = (early.validation_share * data.len() as f64).ceil() as usize;
         shuffle_first(&mut places, count, &mut stream(seed, &[0x0065_6172_6c79]));
@@ -136,7 +140,7 @@ impl ValidGradientBoostingParams {
         };
         let (held_back, rest) = (part(true), part(false));
         let mut watched = Watched::new(&held_back, base(&rest)?);
-        let boosted = self.boost(&rest, seed, |tree| watched.is_enough(tree, early.patience))?;
+        let boosted = boost(&rest, &mut |tree| watched.is_enough(tree, early.patience))?;
         Ok(match boosted {
             Classifier::GradientBoosting { base, trees } => {
                 let kept: Vec<_> = trees.iter().take(watched.best_trees.max(1)).collect();
@@ -146,13 +150,25 @@ impl ValidGradientBoostingParams {
         })
     }
 
-    /// Fits trees until there are as many as wanted, or until one is `enough`.
-    fn boost(
+    /// What [`fit`](Self::fit) gives for each of some learning rates, which only have to draw rows once. There must be no
+    /// early stopping.
+    pub(crate) fn fit_rates(
         &self,
+        learning_rates: &[f64],
         data: &Dataset,
         seed: u64,
-        mut enough: impl FnMut(&Walk) -> bool,
-    ) -> Result<Classifier, FitError> {
+    ) -> Result<Vec<Classifier>, FitError> {
+        self.boost(learning_rates, data, seed, &mut |_| false)
+    }
+
+    /// For each learning rate, fits trees until there are as many as wanted, or until one is `enough`.
+    fn boost(
+        &self,
+        learning_rates: &[f64],
+        data: &Dataset,
+        seed: u64,
+        enough: &mut dyn FnMut(&Walk) -> bool,
+    ) -> Result<Vec<Classifier>, FitError> {
         let params = &self.0;
         let base = base(data)?;
         let rows = data.row_count();
@@ -163,36 +179,44 @@ impl ValidGradientBoostingParams {
         let everyone: Vec<[u32; 2]> = data.rows().iter().map(|row| [row.phishing, row.legitimate]).collect();
         let drawn = (params.subsample * rows as f64).round().max(1.0) as u64;
         let factors = factors(data, params.count_power);
-        let mut log_odds = vec![base; data.len()];
         let mut counts = Vec::new();
         let mut grower = Grower::new(&fields, params.limits);
-        let mut trees = Vec::with_capacity(params.n_estimators);
-        for number in 0..params.n_estimators as u64 {
+        let boosted =
+            |rate: &f64| Boosted { rate: *rate, log_odds: vec![base; data.len()], trees: Vec::new() };
+        let mut boosted: Vec<Boosted> = learning_rates.iter().map(boosted).collect();
+        'trees: for number in 0..params.n_estimators as u64 {
             let counts = if drawn < rows {
                 subsample(&everyone, rows, drawn, &mut stream(seed, &[0x7375_6273, number]), &mut counts);
                 &counts
             } else {
                 &everyone
             };
-            let steps = Steps {
-                scale: objective.scale,
-                numbers: &numbers,
-                factors: &factors,
-                log_odds: &log_odds,
-                counts,
-            };
-            steps.write(grower.samples());
-            let mut nodes = grower.grow(&objective, &mut stream(seed, &[0x6662_6f6f_7374, number]));
-            shrink(&mut nodes, params.learning_rate);
-            let walk = Walk::new(&nodes);
-            walk.add(data.rows(), &mut log_odds);
-            trees.push(nodes);
-            if enough(&walk) {
-                break;
+            for Boosted { rate, log_odds, trees } in &mut boosted {
+                let steps =
+                    Steps { scale: objective.scale, numbers: &numbers, factors: &factors, log_odds, counts };
+                steps.write(grower.samples());
+                let mut nodes = grower.grow(&objective, &mut stream(seed, &[0x6662_6f6f_7374, number]));
+                shrink(&mut nodes, *rate);
+                let walk = Walk::new(&nodes);
+                walk.add(data.rows(), log_odds);
+                trees.push(nodes);
+                if enough(&walk) {
+                    break 'trees;
+                }
             }
         }
-        Ok(Classifier::GradientBoosting { base, trees: Trees::new(&trees)? })
+        let finished =
+            |boosted: Boosted| Ok(Classifier::GradientBoosting { base, trees: Trees::new(&boosted.trees)? });
+        boosted.into_iter().map(finished).collect()
     }
+}
+
+/// What a learning rate has come to.
+struct Boosted {
+    rate: f64,
+    /// Of each distinct vector, by the trees.
+    log_odds: Vec<f64>,
+    trees: Vec<Vec<TreeNode>>,
 }
 
 /// The log-odds of phishing among all rows.

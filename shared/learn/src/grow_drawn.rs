@@ -3,7 +3,7 @@
 //! Most nodes of a full tree have a handful of rows, in which most features have one code. Such features cannot be split,
 //! and are not counted.
 
-use lurelight_model::TreeNode;
+use lurelight_model::{TreeNode, Work, widest};
 use lurelight_schema::{FEATURE_COUNT, Feature};
 use rand::Rng;
 
@@ -26,6 +26,30 @@ pub(crate) fn grow_drawn<O: Objective<Weight = Counts>>(
     limits: &Limits,
     rng: &mut impl Rng,
 ) -> Vec<TreeNode> {
+    widest(Growing { rows, objective, limits, rng })
+}
+
+/// A tree that is to be grown.
+struct Growing<'a, O, R> {
+    rows: &'a mut [Vec<Sample<Counts>>; 2],
+    objective: &'a O,
+    limits: &'a Limits,
+    rng: &'a mut R,
+}
+
+impl<O: Objective<Weight = Counts>, R: Rng> Work for Growing<'_, O, R> {
+    type Output = Vec<TreeNode>;
+
+    #[inline(always)]
+    fn run<const LANES: usize>(self) -> Vec<TreeNode> {
+        grow::<O, R, LANES>(self)
+    }
+}
+
+#[inline(always)]
+fn grow<O: Objective<Weight = Counts>, R: Rng, const LANES: usize>(
+    Growing { rows, objective, limits, rng }: Growing<'_, O, R>,
+) -> Vec<TreeNode> {
     let [even, odd] = rows;
     // As long as the samples: what it holds is written before it is read.
     odd.resize(even.len(), Sample { number: 0, weight: Counts::default() });
@@ -39,7 +63,7 @@ pub(crate) fn grow_drawn<O: Objective<Weight = Counts>>(
         let rows = &from[start..end];
         let search = Search::new(objective, limits, objective.sums(total), depth);
         let best = search.and_then(|mut search| {
-            drawn.try_features(
+            drawn.try_features::<O, LANES>(
                 limits.max_features.unwrap_or(FEATURE_COUNT),
                 varying(rows),
                 rows,
@@ -59,7 +83,18 @@ pub(crate) fn grow_drawn<O: Objective<Weight = Counts>>(
         let shift = 2 * best.split.feature.index() as u32;
         let left = u32::from(best.split.left.bits());
         let goes_left = |sample: &Sample<Counts>| left >> (sample.number >> shift & 3) & 1 == 1;
-        let middle = start + part(rows, &mut to[start..end], goes_left);
+        let ends = |total| Search::new(objective, limits, objective.sums(total), depth + 1).is_none();
+        let to = &mut to[start..end];
+        // A leaf needs no rows, only their sums.
+        let (middle, end) = match (ends(best.left), ends(best.right)) {
+            (true, true) => (start, start),
+            (true, false) => (start, start + keep(rows, to, |sample| !goes_left(sample))),
+            (false, true) => {
+                let end = start + keep(rows, to, goes_left);
+                (end, end)
+            }
+            (false, false) => (start + part(rows, to, goes_left), end),
+        };
         // The right subtree waits for the whole left one, as preorder has it.
         waiting.push((middle, end, depth + 1, best.right));
         waiting.push((start, middle, depth + 1, best.left));
@@ -67,7 +102,23 @@ pub(crate) fn grow_drawn<O: Objective<Weight = Counts>>(
     nodes
 }
 
+/// Writes the rows that are wanted to the front of `to`, and returns how many they are.
+#[inline(always)]
+fn keep(
+    from: &[Sample<Counts>],
+    to: &mut [Sample<Counts>],
+    is_wanted: impl Fn(&Sample<Counts>) -> bool,
+) -> usize {
+    let mut kept = 0;
+    for sample in from {
+        to[kept] = *sample;
+        kept += usize::from(is_wanted(sample));
+    }
+    kept
+}
+
 /// The features that have more than one code among the rows, each by its low bit.
+#[inline(always)]
 fn varying(rows: &[Sample<Counts>]) -> u64 {
     let (any, all) =
         rows.iter().fold((0, u64::MAX), |(any, all), sample| (any | sample.number, all & sample.number));
@@ -83,7 +134,8 @@ struct Drawn<'a, R> {
 
 impl<R: Rng> Drawn<'_, R> {
     /// Tries `count` features drawn without replacement, and goes on drawing until one can be split.
-    fn try_features<O: Objective<Weight = Counts>>(
+    #[inline(always)]
+    fn try_features<O: Objective<Weight = Counts>, const LANES: usize>(
         &mut self,
         count: usize,
         varying: u64,
@@ -109,24 +161,25 @@ impl<R: Rng> Drawn<'_, R> {
                 left &= !bit;
             }
             place = until;
-            try_all(&chosen[..len], rows, search);
+            try_all::<O, LANES>(&chosen[..len], rows, search);
         }
         // Going on to draw meets those that vary in an order in which each may be the next.
         while search.best.is_none() && left != 0 {
             let nth = (u64::from(self.rng.next_u32()) * u64::from(left.count_ones())) >> 32;
             let bit = (0..nth).fold(left, |rest, _| rest & (rest - 1)).trailing_zeros();
             left &= !(1 << bit);
-            try_all(&[Feature::ALL[bit as usize / 2]], rows, search);
+            try_all::<O, LANES>(&[Feature::ALL[bit as usize / 2]], rows, search);
         }
     }
 }
 
-fn try_all<O: Objective<Weight = Counts>>(
+#[inline(always)]
+fn try_all<O: Objective<Weight = Counts>, const LANES: usize>(
     features: &[Feature],
     rows: &[Sample<Counts>],
     search: &mut Search<'_, O>,
 ) {
-    for (feature, histogram) in features.iter().zip(&histogram::of::<AT_ONCE>(rows, features)) {
+    for (feature, histogram) in features.iter().zip(&histogram::of::<AT_ONCE, LANES>(rows, features)) {
         search.try_feature(*feature, histogram);
     }
 }

@@ -207,53 +207,93 @@ pub(crate) fn rest<W: Weight>(parent: &Histograms<W>, child: &Histograms<W>) -> 
 }
 
 /// The sums of some features of packed rows, in one pass over them. Only the first `features.len()` are meant.
-#[inline]
-pub(crate) fn of<const MOST: usize>(
+#[inline(always)]
+pub(crate) fn of<const MOST: usize, const LANES: usize>(
     samples: &[Sample<Counts>],
     features: &[Feature],
 ) -> [Histogram<Counts>; MOST] {
     let mut histograms = [Histogram::default(); MOST];
     match *features {
         [] => {}
-        [a] => some(samples, [a], &mut histograms),
-        [a, b] => some(samples, [a, b], &mut histograms),
-        [a, b, c] => some(samples, [a, b, c], &mut histograms),
-        [a, b, c, d] => some(samples, [a, b, c, d], &mut histograms),
-        [a, b, c, d, e] => some(samples, [a, b, c, d, e], &mut histograms),
+        [a] => some::<1, LANES>(samples, [a], &mut histograms),
+        [a, b] => some::<2, LANES>(samples, [a, b], &mut histograms),
+        [a, b, c] => some::<3, LANES>(samples, [a, b, c], &mut histograms),
+        [a, b, c, d] => some::<4, LANES>(samples, [a, b, c, d], &mut histograms),
+        [a, b, c, d, e] => some::<5, LANES>(samples, [a, b, c, d, e], &mut histograms),
         _ => {
             for (feature, histogram) in features.iter().zip(&mut histograms) {
-                some(samples, [*feature], std::slice::from_mut(histogram));
+                some::<1, LANES>(samples, [*feature], std::slice::from_mut(histogram));
             }
         }
     }
     histograms
 }
 
+/// How many rows an instruction must work on for comparing with each code to be quicker than adding to a place in memory.
+const WIDE: usize = 8;
+
 #[inline(always)]
-fn some<const COUNT: usize>(
+fn some<const COUNT: usize, const LANES: usize>(
     samples: &[Sample<Counts>],
     features: [Feature; COUNT],
     out: &mut [Histogram<Counts>],
 ) {
     let shifts = features.map(|feature| 2 * feature.index() as u32);
-    // Rows by turns: adding to a cell waits for what was added to it last.
+    let is_wide = LANES >= WIDE && samples.len() >= 2 * LANES;
+    let sums = if is_wide { side_by_side(samples, shifts) } else { by_turns(samples, shifts) };
+    out[..COUNT].copy_from_slice(&sums);
+}
+
+/// Adds each row to the place of its code; rows by turns, because adding to a cell waits for what was added to it last.
+#[inline(always)]
+fn by_turns<const COUNT: usize>(
+    samples: &[Sample<Counts>],
+    shifts: [u32; COUNT],
+) -> [Histogram<Counts>; COUNT] {
     let mut turns = [[Histogram::<Counts>::default(); COUNT]; 2];
-    let add = |histograms: &mut [Histogram<Counts>; COUNT], sample: &Sample<Counts>| {
-        for (histogram, shift) in histograms.iter_mut().zip(shifts) {
-            let cell = &mut histogram[(sample.number >> shift & 3) as usize];
-            *cell = cell.plus(sample.weight);
-        }
-    };
     let (pairs, last) = samples.as_chunks::<2>();
     let [even, odd] = &mut turns;
     for [first, second] in pairs {
-        add(even, first);
-        add(odd, second);
+        add_to_codes(even, first, shifts);
+        add_to_codes(odd, second, shifts);
     }
-    last.iter().for_each(|sample| add(even, sample));
-    for (out, (even, odd)) in out.iter_mut().zip(even.iter().zip(odd)) {
-        *out = std::array::from_fn(|code| even[code].plus(odd[code]));
+    last.iter().for_each(|sample| add_to_codes(even, sample, shifts));
+    std::array::from_fn(|feature| std::array::from_fn(|code| even[feature][code].plus(odd[feature][code])))
+}
+
+#[inline(always)]
+fn add_to_codes<const COUNT: usize>(
+    histograms: &mut [Histogram<Counts>; COUNT],
+    sample: &Sample<Counts>,
+    shifts: [u32; COUNT],
+) {
+    for (histogram, shift) in histograms.iter_mut().zip(shifts) {
+        let cell = &mut histogram[(sample.number >> shift & 3) as usize];
+        *cell = cell.plus(sample.weight);
     }
+}
+
+/// Holds each row's codes against each code: more work, but without memory in between, so that a compiler does it for
+/// several rows at once.
+#[inline(always)]
+fn side_by_side<const COUNT: usize>(
+    samples: &[Sample<Counts>],
+    shifts: [u32; COUNT],
+) -> [Histogram<Counts>; COUNT] {
+    let (mut all, mut sums) = (0_u64, [[0_u64; 3]; COUNT]);
+    for Sample { number, weight: Counts(weight) } in samples {
+        all = all.wrapping_add(*weight);
+        for (sums, shift) in sums.iter_mut().zip(shifts) {
+            for (code, sum) in (0..).zip(sums) {
+                *sum = sum.wrapping_add(if number >> shift & 3 == code { *weight } else { 0 });
+            }
+        }
+    }
+    sums.map(|[minus, zero, plus]| {
+        // What is left has the last code.
+        let last = all.wrapping_sub(minus).wrapping_sub(zero).wrapping_sub(plus);
+        [minus, zero, plus, last].map(Counts)
+    })
 }
 
 #[cfg(test)]
@@ -283,8 +323,10 @@ mod tests {
                     histogram[code as usize] = histogram[code as usize].plus(sample.weight);
                 }
             }
-            let drawn = of::<FEATURE_COUNT>(&packed, &Feature::ALL[..features]);
+            let drawn = of::<FEATURE_COUNT, 1>(&packed, &Feature::ALL[..features]);
             prop_assert_eq!(&drawn[..features], &expected[..features]);
+            let wide = of::<FEATURE_COUNT, WIDE>(&packed, &Feature::ALL[..features]);
+            prop_assert_eq!(&wide[..features], &expected[..features]);
             let mut counter = Counter::new(&fields);
             let all = counter.all(&told);
             for digit in fields.fields().iter().flatten() {

@@ -123,7 +123,7 @@ impl Work for Writing<'_> {
 
     /// Returns how many were written.
     #[inline(always)]
-    fn run(self) -> usize {
+    fn run<const LANES: usize>(self) -> usize {
         let Writing { steps: Steps { scale, numbers, factors, log_odds, counts }, samples } = self;
         let (factors, last_factors) = factors.as_chunks::<AT_ONCE>();
         let (log_odds, last_log_odds) = log_odds.as_chunks::<AT_ONCE>();

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::impute::{NEIGHBOURS, fit_nearest_neighbours};
 use crate::metrics::{Ranking, Scored};
 use crate::random::{shuffle, stream};
-use crate::search::{ladders, staged};
+use crate::search::{fit_longest, ladders, staged, together};
 use crate::split::random_70_30_places;
 use crate::{
     AdaBoostParams, Criterion, Dataset, DecisionTreeParams, Estimator, FitError, GradientBoostingParams,
@@ -142,18 +142,22 @@ impl Folds {
 
     /// The first of the points with the highest mean accuracy, and that accuracy.
     fn search(&self, grid: &[Estimator], seed: u64) -> Result<(usize, f64), FitError> {
-        let climbed: Result<Vec<Vec<(usize, f64)>>, FitError> = ladders(grid)
+        let climbed: Result<Vec<Vec<(usize, f64)>>, FitError> = together(ladders(grid))
             .par_iter()
-            .map(|ladder| {
-                let counts: Vec<usize> = ladder.steps.iter().map(|(count, _)| *count).collect();
-                let mut right = vec![0.0; counts.len()];
+            .map(|ladders| {
+                let mut right: Vec<Vec<f64>> = ladders.iter().map(|l| vec![0.0; l.steps.len()]).collect();
                 for (train, test) in &self.0 {
-                    let member = ladder.longest.fit(train, seed)?;
-                    for (sum, probabilities) in right.iter_mut().zip(staged(&member, test, &counts)) {
-                        *sum += accuracy(test, &probabilities) / FOLDS as f64;
+                    let members = fit_longest(ladders, train, 0, seed)?;
+                    for ((member, ladder), right) in members.iter().zip(ladders).zip(&mut right) {
+                        for (sum, probabilities) in
+                            right.iter_mut().zip(staged(member, test, &ladder.counts()))
+                        {
+                            *sum += accuracy(test, &probabilities) / FOLDS as f64;
+                        }
                     }
                 }
-                Ok(ladder.steps.iter().map(|(_, place)| *place).zip(right).collect())
+                let places = ladders.iter().flat_map(|ladder| &ladder.steps).map(|(_, place)| *place);
+                Ok(places.zip(right.into_iter().flatten()).collect())
             })
             .collect();
         let points = climbed?.into_iter().flatten();

@@ -1,7 +1,8 @@
 //! Searching a grid by grouped stratified cross-validation.
 //!
 //! Points that differ in nothing but their number of trees are one ladder: the longest ensemble is fitted, and the
-//! scores of its first trees are those of the shorter ones.
+//! scores of its first trees are those of the shorter ones. Ladders of boosting that differ in their learning rate alone are
+//! fitted together, because they draw the same rows.
 
 use std::cmp::Ordering;
 
@@ -42,7 +43,14 @@ pub(crate) struct Ladder {
     pub(crate) steps: Vec<(usize, usize)>,
 }
 
-/// What cross-validation found of a ladder: figures by step, and the best step's scores.
+impl Ladder {
+    /// The numbers of trees.
+    pub(crate) fn counts(&self) -> Vec<usize> {
+        self.steps.iter().map(|(count, _)| *count).collect()
+    }
+}
+
+/// What cross-validation found of ladders: figures by step, and the best step's scores.
 struct Climbed {
     figures: Vec<(usize, Result<Figures, FitError>)>,
     best: Option<Best>,
@@ -109,38 +117,43 @@ impl CrossValidation {
         self.data.filter(|_| folds.next().is_some_and(|fold| keep(*fold)))
     }
 
-    /// Fits a ladder on all folds but one, for each of them. `fitted` is called after each fit.
-    fn climb(&self, ladder: &Ladder, seed: u64, fitted: &(dyn Fn() + Sync)) -> Climbed {
-        let counts: Vec<usize> = ladder.steps.iter().map(|(count, _)| *count).collect();
-        // For each fold, for each step, the probabilities of its vectors.
-        let folds: Result<Vec<Vec<Vec<f64>>>, FitError> = (0..self.k)
+    /// Fits ladders that can be fitted together on all folds but one, for each of them. `fitted` is called after each
+    /// fit.
+    fn climb(&self, ladders: &[Ladder], seed: u64, fitted: &(dyn Fn() + Sync)) -> Climbed {
+        // For each fold, for each ladder, for each step, the probabilities of its vectors.
+        let folds: Result<Vec<Vec<Vec<Vec<f64>>>>, FitError> = (0..self.k)
             .into_par_iter()
             .map(|fold| {
-                let member =
-                    ladder.longest.fit_with_copies(&self.part(|f| f != fold), self.masked_copies, seed);
-                fitted();
-                Ok(staged(&member?, &self.part(|f| f == fold), &counts))
+                let train = self.part(|f| f != fold);
+                let members = fit_longest(ladders, &train, self.masked_copies, seed);
+                ladders.iter().for_each(|_| fitted());
+                let inside = self.part(|f| f == fold);
+                let staged = |(member, ladder): (Member, &Ladder)| staged(&member, &inside, &ladder.counts());
+                Ok(members?.into_iter().zip(ladders).map(staged).collect())
             })
             .collect();
         let folds = match folds {
             Ok(folds) => folds,
             Err(error) => {
-                let failed = ladder.steps.iter().map(|(_, place)| (*place, Err(error.clone())));
+                let places = ladders.iter().flat_map(|ladder| &ladder.steps);
+                let failed = places.map(|(_, place)| (*place, Err(error.clone())));
                 return Climbed { figures: failed.collect(), best: None };
             }
         };
         let mut best: Option<Best> = None;
-        let mut figures = Vec::with_capacity(counts.len());
-        for (step, (_, place)) in ladder.steps.iter().enumerate() {
-            let mut parts: Vec<_> = folds.iter().map(|fold| fold[step].iter()).collect();
-            let out_of_fold: Vec<f64> =
-                self.folds.iter().filter_map(|fold| parts[*fold].next().copied()).collect();
-            let found = Best { place: *place, figures: self.measure(&out_of_fold), out_of_fold };
-            figures.push((*place, Ok(found.figures)));
-            best = Some(match best {
-                Some(best) => best.or(found),
-                None => found,
-            });
+        let mut figures = Vec::new();
+        for (number, ladder) in ladders.iter().enumerate() {
+            for (step, (_, place)) in ladder.steps.iter().enumerate() {
+                let mut parts: Vec<_> = folds.iter().map(|fold| fold[number][step].iter()).collect();
+                let out_of_fold: Vec<f64> =
+                    self.folds.iter().filter_map(|fold| parts[*fold].next().copied()).collect();
+                let found = Best { place: *place, figures: self.measure(&out_of_fold), out_of_fold };
+                figures.push((*place, Ok(found.figures)));
+                best = Some(match best {
+                    Some(best) => best.or(found),
+                    None => found,
+                });
+            }
         }
         Climbed { figures, best }
     }
@@ -174,9 +187,9 @@ pub fn search(
     seed: u64,
     fitted: &(dyn Fn() + Sync),
 ) -> Result<Found, FitError> {
-    let climbed = ladders(grid)
+    let climbed = together(ladders(grid))
         .par_iter()
-        .map(|ladder| cross_validation.climb(ladder, seed, fitted))
+        .map(|ladders| cross_validation.climb(ladders, seed, fitted))
         .reduce_with(|mut a, b| {
             a.figures.extend(b.figures);
             let best = match (a.best, b.best) {
@@ -212,6 +225,30 @@ pub(crate) fn ladders(grid: &[Estimator]) -> Vec<Ladder> {
         }
     }
     ladders
+}
+
+/// Puts those together that can be fitted together.
+pub(crate) fn together(ladders: Vec<Ladder>) -> Vec<Vec<Ladder>> {
+    let mut groups: Vec<(Option<Estimator>, Vec<Ladder>)> = Vec::new();
+    for ladder in ladders {
+        let common = ladder.longest.but_for_learning_rate();
+        match groups.iter_mut().find(|(other, _)| common.is_some() && *other == common) {
+            Some((_, group)) => group.push(ladder),
+            None => groups.push((common, vec![ladder])),
+        }
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
+}
+
+/// Fits the longest ensembles of ladders that stand together, on the rows and as many masked copies of them.
+pub(crate) fn fit_longest(
+    ladders: &[Ladder],
+    data: &Dataset,
+    copies: usize,
+    seed: u64,
+) -> Result<Vec<Member>, FitError> {
+    let longest: Vec<Estimator> = ladders.iter().map(|ladder| ladder.longest).collect();
+    Estimator::fit_together(&longest, data, copies, seed)
 }
 
 /// For each number of trees, the probability of every vector of `data` by so many of the first trees. A
@@ -312,9 +349,10 @@ mod tests {
             Family::DecisionTree,
         ] {
             let grid = grid(family);
-            for ladder in ladders(&grid).into_iter().take(2) {
-                let counts: Vec<usize> = ladder.steps.iter().map(|(count, _)| *count).collect();
-                let all = staged(&ladder.longest.fit(&train, 7).unwrap(), &test, &counts);
+            let group = together(ladders(&grid)).into_iter().next().unwrap();
+            let members = fit_longest(&group, &train, 0, 7).unwrap();
+            for (ladder, member) in group.iter().zip(members).take(2) {
+                let all = staged(&member, &test, &ladder.counts());
                 for (probabilities, (_, place)) in all.iter().zip(&ladder.steps) {
                     let alone = grid[*place].fit(&train, 7).unwrap();
                     for (row, staged) in test.rows().iter().zip(probabilities) {
@@ -330,11 +368,13 @@ mod tests {
     fn every_point_of_a_grid_stands_on_one_ladder() {
         for family in Family::ALL {
             let grid = grid(family);
-            let mut places: Vec<usize> =
-                ladders(&grid).iter().flat_map(|l| l.steps.iter().map(|(_, place)| *place)).collect();
+            let ladders = together(ladders(&grid)).into_iter().flatten();
+            let mut places: Vec<usize> = ladders.flat_map(|l| l.steps).map(|(_, place)| place).collect();
             places.sort_unstable();
             assert_eq!(places, (0..grid.len()).collect::<Vec<_>>(), "{family}");
         }
-        assert_eq!(ladders(&grid(Family::GradientBoosting)).len(), 20);
+        let boosting = ladders(&grid(Family::GradientBoosting));
+        assert_eq!(boosting.len(), 20);
+        assert!(together(boosting).iter().map(Vec::len).eq([4; 5]));
     }
 }

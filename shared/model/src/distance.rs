@@ -97,7 +97,7 @@ impl<F: FnMut(Met) -> Bound> Work for Nearer<'_, F> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run<const LANES: usize>(self) {
         walk_nearer(self.row, self.rows, self.meet);
     }
 }
@@ -149,7 +149,7 @@ impl<F: FnMut(usize, u32)> Work for Each<'_, F> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run<const LANES: usize>(self) {
         walk(self.row, self.rows, self.meet);
     }
 }

@@ -10,9 +10,9 @@ pub trait Work {
     /// What comes of it.
     type Output;
 
-    /// Does it. It must be `#[inline(always)]`, and so must what it calls in its loops: only what is compiled into its
-    /// caller is compiled anew for a processor.
-    fn run(self) -> Self::Output;
+    /// Does it, where one instruction works on `LANES` numbers of 64 bits. It must be `#[inline(always)]`, and so must what
+    /// it calls in its loops: only what is compiled into its caller is compiled anew for a processor.
+    fn run<const LANES: usize>(self) -> Self::Output;
 }
 
 /// Does a piece of work with the widest instructions that this processor has.
@@ -41,7 +41,7 @@ pub fn widest<W: Work>(work: W) -> W::Output {
             return unsafe { with_popcnt(work) };
         }
     }
-    work.run()
+    work.run::<2>()
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -56,19 +56,19 @@ fn has_avx2() -> bool {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx2,bmi1,bmi2,lzcnt,popcnt")]
 fn with_avx512<W: Work>(work: W) -> W::Output {
-    work.run()
+    work.run::<8>()
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
 fn with_avx2<W: Work>(work: W) -> W::Output {
-    work.run()
+    work.run::<4>()
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "popcnt")]
 fn with_popcnt<W: Work>(work: W) -> W::Output {
-    work.run()
+    work.run::<2>()
 }
 
 #[cfg(test)]
@@ -84,7 +84,7 @@ mod tests {
         type Output = (Vec<u64>, u32);
 
         #[inline(always)]
-        fn run(self) -> (Vec<u64>, u32) {
+        fn run<const LANES: usize>(self) -> (Vec<u64>, u32) {
             let shares = self.0.iter().map(|x| (x * 3.1 + 0.7 / (1.0 + x * x)).to_bits()).collect();
             (shares, self.1.iter().map(|bits| bits.count_ones()).sum())
         }
@@ -96,7 +96,7 @@ mod tests {
             numbers in prop::collection::vec(-1e3..1e3f64, 0..100), bits in prop::collection::vec(any::<u64>(), 0..100),
         ) {
             let work = Sums(&numbers, &bits);
-            prop_assert_eq!(widest(work), work.run());
+            prop_assert_eq!(widest(work), work.run::<2>());
         }
     }
 }

@@ -3,7 +3,7 @@
 mod block;
 mod written;
 
-use lurelight_schema::{Code, CodeSet, Feature, FeatureVector};
+use lurelight_schema::{Code, CodeSet, FEATURE_COUNT, Feature, FeatureVector};
 use serde::{Deserialize, Serialize};
 
 use self::written::{Growing, Written};
@@ -59,6 +59,8 @@ pub struct Trees {
     rows: Vec<u32>,
     /// How many leaves have the value 0 or 1.
     pure_leaves: usize,
+    /// The features, those first that most rows are asked for.
+    most_asked: [u8; FEATURE_COUNT],
 }
 
 /// How many trees a row goes through side by side: a step waits for the one before it, but not for another tree's.

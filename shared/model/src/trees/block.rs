@@ -86,7 +86,7 @@ impl Work for Sums<'_> {
     type Output = Vec<f64>;
 
     #[inline(always)]
-    fn run(self) -> Vec<f64> {
+    fn run<const LANES: usize>(self) -> Vec<f64> {
         sums_in_blocks(self.trees, self.rows)
     }
 }
@@ -116,17 +116,9 @@ fn alike(trees: &Trees, rows: &[FeatureVector]) -> Vec<u32> {
     if rows.len() <= ROWS {
         return (0..rows.len() as u32).collect();
     }
-    let mut asked = [0_u64; FEATURE_COUNT];
-    for (node, rows) in trees.nodes.iter().zip(&trees.rows) {
-        if !node.is_leaf() {
-            asked[node.feature()] += u64::from(*rows);
-        }
-    }
-    let mut features: [usize; FEATURE_COUNT] = std::array::from_fn(|feature| feature);
-    features.sort_by_key(|feature| std::cmp::Reverse(asked[*feature]));
-    let key = |row: &FeatureVector| {
-        features.iter().fold(0, |key, feature| key << 2 | (row.bits() >> (2 * feature) & 3))
-    };
+    let code = |row: &FeatureVector, feature: u8| row.bits() >> (2 * feature) & 3;
+    let key =
+        |row: &FeatureVector| trees.most_asked.iter().fold(0, |key, feature| key << 2 | code(row, *feature));
     let mut sorted: Vec<(u64, u32)> = rows.iter().map(key).zip(0..).collect();
     sorted.sort_unstable();
     sorted.into_iter().map(|(_, place)| place).collect()

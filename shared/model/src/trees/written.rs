@@ -1,6 +1,6 @@
 //! Trees as they are written down, and as they are read again.
 
-use lurelight_schema::{CodeSet, Feature};
+use lurelight_schema::{CodeSet, FEATURE_COUNT, Feature};
 use serde::{Deserialize, Serialize};
 
 use super::{ABREAST, InvalidTrees, MAX_DEPTH, MAX_NODES, Node, Trees, is_one};
@@ -61,8 +61,17 @@ pub(super) struct Growing {
     nodes: Vec<Node>,
     roots: Vec<u32>,
     depths: Vec<u8>,
-    /// The rows of the leaves.
     rows: Vec<u32>,
+    pure_leaves: usize,
+    /// The rows that each feature is asked for.
+    asked: [u64; FEATURE_COUNT],
+}
+
+/// A split whose subtrees are being read: its place, that of its left child, and whether the right subtree is being read.
+struct OpenSplit {
+    at: usize,
+    child: usize,
+    in_right: bool,
 }
 
 impl Growing {
@@ -85,14 +94,15 @@ impl Growing {
             nodes: Vec::with_capacity(count),
             roots: Vec::new(),
             depths: Vec::new(),
-            rows: Vec::new(),
+            rows: Vec::with_capacity(count),
+            pure_leaves: 0,
+            asked: [0; FEATURE_COUNT],
         };
-        growing.rows.reserve(count);
-        // The splits whose left subtree is being read (false) or whose right one is (true).
-        let mut open: Vec<(usize, bool)> = Vec::with_capacity(MAX_DEPTH + 1);
+        let is_pure: Vec<bool> = values.iter().map(|value| *value == 0.0 || is_one(*value)).collect();
+        let mut open: Vec<OpenSplit> = Vec::with_capacity(MAX_DEPTH + 1);
         for (number, node) in written.enumerate() {
             let here = match open.last() {
-                Some((split, in_right)) => growing.nodes[*split].child() + usize::from(*in_right),
+                Some(split) => split.child + usize::from(split.in_right),
                 None => growing.begin_tree(),
             };
             match node {
@@ -103,9 +113,10 @@ impl Growing {
                     {
                         return Err(InvalidTrees::Split(number));
                     }
-                    growing.nodes[here] = Node::new(feature, left, growing.nodes.len());
+                    let child = growing.nodes.len();
+                    growing.nodes[here] = Node::new(feature, left, child);
                     growing.extend(2);
-                    open.push((here, false));
+                    open.push(OpenSplit { at: here, child, in_right: false });
                     if open.len() > MAX_DEPTH {
                         return Err(InvalidTrees::TooDeep(number));
                     }
@@ -114,25 +125,28 @@ impl Growing {
                     }
                 }
                 Err((value, rows)) => {
-                    if value as usize >= values.len() {
+                    let Some(is_pure) = is_pure.get(value as usize) else {
                         return Err(InvalidTrees::Value(number));
-                    }
+                    };
                     if rows == 0 {
                         return Err(InvalidTrees::LeafRows);
                     }
                     (growing.nodes[here], growing.rows[here]) = (Node::leaf(value, here), rows);
+                    growing.pure_leaves += usize::from(*is_pure);
                     // A leaf ends every subtree whose right side it closes; the next node starts a right side.
-                    while let Some((_, true)) = open.last() {
-                        open.pop();
+                    while let Some(split) = open.pop_if(|split| split.in_right) {
+                        let rows = growing.rows[split.child].saturating_add(growing.rows[split.child + 1]);
+                        growing.rows[split.at] = rows;
+                        growing.asked[growing.nodes[split.at].feature()] += u64::from(rows);
                     }
-                    if let Some((_, in_right)) = open.last_mut() {
-                        *in_right = true;
+                    if let Some(split) = open.last_mut() {
+                        split.in_right = true;
                     }
                 }
             }
         }
         if !open.is_empty() {
-            return Err(InvalidTrees::CutOff(1 + open.iter().filter(|(_, in_right)| !in_right).count()));
+            return Err(InvalidTrees::CutOff(1 + open.iter().filter(|split| !split.in_right).count()));
         }
         Ok(growing)
     }
@@ -155,20 +169,11 @@ impl Growing {
         }
     }
 
-    pub(super) fn finish(mut self, values: Vec<f64>) -> Trees {
-        // Children stand behind their parents.
-        for at in (0..self.nodes.len()).rev() {
-            if !self.nodes[at].is_leaf() {
-                let left = self.nodes[at].child();
-                self.rows[at] = self.rows[left].saturating_add(self.rows[left + 1]);
-            }
-        }
-        let Growing { nodes, roots, depths, rows } = self;
-        let pure = values.iter().enumerate().filter(|(_, value)| **value == 0.0 || is_one(**value));
-        let pure: Vec<usize> = pure.map(|(place, _)| place).collect();
-        let is_pure = |node: &&Node| node.is_leaf() && pure.contains(&node.value());
-        let pure_leaves = nodes.iter().filter(is_pure).count();
-        Trees { nodes, roots, depths, values, rows, pure_leaves }
+    pub(super) fn finish(self, values: Vec<f64>) -> Trees {
+        let Growing { nodes, roots, depths, rows, pure_leaves, asked } = self;
+        let mut most_asked: [u8; FEATURE_COUNT] = std::array::from_fn(|feature| feature as u8);
+        most_asked.sort_by_key(|feature| std::cmp::Reverse(asked[usize::from(*feature)]));
+        Trees { nodes, roots, depths, values, rows, pure_leaves, most_asked }
     }
 }
 
