@@ -13,7 +13,7 @@ use crate::processor::{Work, widest};
 /// From how many rows on a block is worth its while.
 pub(super) const LEAST_ROWS: usize = 128;
 
-const WORDS: usize = 8;
+const WORDS: usize = 16;
 const ROWS: usize = 64 * WORDS;
 
 /// A bit for each row of a block.
