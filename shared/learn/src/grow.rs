@@ -164,11 +164,19 @@ impl<'a, O: Objective> Grower<'a, O> {
         let question = self.fields.question(best.split);
         let [even, odd] = &mut self.rows;
         let (from, to) = if depth.is_multiple_of(2) { (even, odd) } else { (odd, even) };
-        let left_count =
-            part(&from[start..end], &mut to[start..end], |sample| question.goes_left(sample.number));
+        let (from, to) = (&from[start..end], &mut to[start..end]);
+        let goes_left = |sample: &Sample<O::Weight>| question.goes_left(sample.number);
+        let rows = |weight| objective.sums(weight).rows;
+        let left_is_smaller = rows(best.left) <= rows(best.right);
+        let (left_count, smaller) = if self.limits.ends_below(depth + 1) {
+            // Both children's children are leaves, so nobody asks for rows again once the smaller child is counted.
+            let kept = keep(from, to, |sample| goes_left(sample) == left_is_smaller);
+            (if left_is_smaller { kept } else { from.len() - kept }, 0..kept)
+        } else {
+            let left_count = part(from, to, goes_left);
+            (left_count, if left_is_smaller { 0..left_count } else { left_count..from.len() })
+        };
         let middle = start + left_count;
-        let left_is_smaller = left_count <= end - middle;
-        let smaller = if left_is_smaller { start..middle } else { middle..end };
         let smaller = self.counter.all(&to[smaller]);
         let larger = histogram::rest(&counted, &smaller);
         let (left, right) = if left_is_smaller { (smaller, larger) } else { (larger, smaller) };
@@ -218,6 +226,21 @@ pub(crate) fn part<W: Copy>(
         right -= 1 - goes_left;
     }
     left
+}
+
+/// Writes the rows that are wanted to the front of `to`, and returns how many they are.
+#[inline(always)]
+pub(crate) fn keep<W: Copy>(
+    from: &[Sample<W>],
+    to: &mut [Sample<W>],
+    is_wanted: impl Fn(&Sample<W>) -> bool,
+) -> usize {
+    let mut kept = 0;
+    for sample in from {
+        to[kept] = *sample;
+        kept += usize::from(is_wanted(sample));
+    }
+    kept
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use lurelight_schema::{FEATURE_COUNT, Feature};
 use rand::Rng;
 
 use crate::best_split::{Objective, Search};
-use crate::grow::{leaf, part};
+use crate::grow::{keep, leaf, part};
 use crate::histogram::{self, Counts, Sample, Weight};
 use crate::limits::Limits;
 
@@ -100,21 +100,6 @@ fn grow<O: Objective<Weight = Counts>, R: Rng, const LANES: usize>(
         waiting.push((start, middle, depth + 1, best.left));
     }
     nodes
-}
-
-/// Writes the rows that are wanted to the front of `to`, and returns how many they are.
-#[inline(always)]
-fn keep(
-    from: &[Sample<Counts>],
-    to: &mut [Sample<Counts>],
-    is_wanted: impl Fn(&Sample<Counts>) -> bool,
-) -> usize {
-    let mut kept = 0;
-    for sample in from {
-        to[kept] = *sample;
-        kept += usize::from(is_wanted(sample));
-    }
-    kept
 }
 
 /// The features that have more than one code among the rows, each by its low bit.
