@@ -132,7 +132,7 @@ impl From<io::Error> for Stopped {
 }
 
 /// How many rows are judged together, at most, and how many bytes of theirs are kept until then, or a row more.
-const TOGETHER: usize = 16_384;
+const TOGETHER: usize = 65_536;
 const MOST_CARRIED_BYTES: usize = 1 << 22;
 
 /// Rows that wait for their verdicts.
