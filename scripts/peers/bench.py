@@ -42,6 +42,8 @@ from pathlib import Path
 
 os.environ["RAYON_NUM_THREADS"] = "1"
 
+FEATURES = 30
+
 # The peer's work, piece by piece.
 WORK = Path(__file__).with_name("bench_work.py")
 
@@ -233,6 +235,8 @@ class Bench:
             )
 
     def table(self):
+        if not self.rows:
+            return
         print("| work | scikit-learn, CPU s | Lurelight, CPU s | times less | wanted | MB there | MB here | wanted |")
         print("|---|---|---|---|---|---|---|---|")
         for name, (peer, peer_memory), (ours, memory), target, most_mb in self.rows:
@@ -243,7 +247,8 @@ class Bench:
                 f"{peer:.4g} | {ours:.4g} | **{ratio:.3g}** | {times} | {peer_memory:.0f} | {memory:.0f} | {megabytes}"
             )
             print(f"| {name} | {figures} |")
-        print("\n" + "\n".join(self.notes))
+        if self.notes:
+            print("\n" + "\n".join(self.notes))
 
 
 def verdict(target, is_met):
@@ -257,10 +262,15 @@ def progress(text):
 
 def versions():
     """What runs here, and where that is another version than scripts/tools.lock names."""
-    from importlib.metadata import version
+    from importlib.metadata import PackageNotFoundError, version
 
     lock = (Path(__file__).parent.parent / "tools.lock").read_text()
-    found = {name: version(name) for name in ("scikit-learn", "pandas", "numpy")}
+    try:
+        found = {name: version(name) for name in ("scikit-learn", "pandas", "numpy")}
+    except PackageNotFoundError as missing:
+        raise UnfitError(
+            f"{sys.executable} has no {missing.name}; install it there, or leave --python out"
+        ) from missing
     told = [f"Python {platform.python_version()}, " + ", ".join(f"{name} {of}" for name, of in found.items())]
     told[0] += "; one thread each"
     for name, of in found.items():
@@ -283,6 +293,10 @@ def main():
     options = parser.parse_args()
     if not all((options.lurelight, options.fit, options.score, options.read)):
         raise UnfitError("name the programs, or run scripts/bench-peers, which builds them")
+    with options.file.open(encoding="utf-8", errors="replace") as stream:
+        columns = stream.readline().strip().split(",")
+    if len(columns) != FEATURES + 1 or columns[-1].strip('"') != "Result":
+        raise UnfitError(f"{options.file} is not UCI's CSV: its first line is not {FEATURES} features and Result")
     print(versions(), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(options, folder)
@@ -295,7 +309,9 @@ def main():
         bench.table()
     if bench.wants("reading"):
         progress("reading, beside the csv crate")
-        print("\n" + run([options.read, "100000" if options.quick else "1000000"])[2])
+        print("\n" * bool(bench.rows) + run([options.read, "100000" if options.quick else "1000000"])[2])
+    elif not bench.rows:
+        raise UnfitError(f"no line has {' or '.join(options.only)} in its name; see the names by --quick alone")
     return 0
 
 
