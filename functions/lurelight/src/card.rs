@@ -144,7 +144,7 @@ pub fn candidates(card: &Card, seconds: Option<&[f64]>) -> String {
     let width = layout::terminal_width();
     let note = "CV: means of the grouped cross-validation on folds 3 to 9, which chooses. The other figures: on folds 0 \
                 to 2, which no model saw, at probability one half, not calibrated. Phishing is the positive class. A vote gives no reasons, so it \
-                must be better by 0.001 to be chosen.";
+                must be better by 0.001 at no higher log-loss to be chosen.";
     format!(
         "{}{}\n{}",
         output::table(&header, &rows),

@@ -41,7 +41,6 @@ impl Progress for TrainingProgress {
         state.current = Some((stage, Instant::now()));
         self.bar.set_message(match stage {
             Stage::Candidate(family) => family.as_str(),
-            Stage::Calibrate => "calibration and threshold",
             Stage::Evaluate => "intervals on the held-out folds",
             Stage::RandomSplit => "the random split, for comparison",
             Stage::Importance => "importance of the features",

@@ -196,7 +196,7 @@ fn whole(server: &Mlflow, told: &Told) {
         }
         let folds = folds["cross_validated"].as_array().unwrap();
         let expected: Vec<_> = (0..).zip(folds.iter().map(|fold| fold["f1"].as_f64().unwrap())).collect();
-        assert_eq!(expected.len(), 3);
+        assert_eq!(expected.len(), 10);
         assert_eq!(server.series(&child, "fold/f1"), expected);
         let mean = candidate["cross_validated"]["f1"].as_f64().unwrap();
         assert_eq!(server.series(&child, "cross_validated/f1"), [(0, mean)]);

@@ -135,8 +135,8 @@ pub fn score(context: &Context, input: impl Read, task: Task) -> Result<Scored, 
     Ok(scored)
 }
 
-/// The most distinct rows of one input that are explained: with the compiled-in model a third of a second's work.
-const MOST_EXPLAINED: u64 = 3000;
+/// The most distinct rows of one input that are explained: with the compiled-in model one or two seconds' work.
+const MOST_EXPLAINED: u64 = 1000;
 
 /// What is known of a distinct row.
 struct Judged {

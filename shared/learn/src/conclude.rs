@@ -6,18 +6,17 @@ use lurelight_model::{
 use lurelight_schema::{Code, CodeSet, Digest, FEATURE_COUNT, Feature, Label, Record};
 
 use crate::calibrate::{calibrated, choose_calibration, choose_threshold};
-use crate::contend::{Contender, out_of_fold, soft_vote};
+use crate::contend::{Contender, soft_vote};
 use crate::evaluate::{evaluate, round_figures, rounded, threshold_errors};
 use crate::importance::importance;
 use crate::metrics::{Ranking, Scored};
 use crate::predecessor::f1_legitimate;
-use crate::search::{compare, score};
+use crate::search::{CrossValidation, compare, score};
 use crate::split::{self, DECISION_FOLDS, HELD_OUT_FOLDS, REPORT_FOLD, in_folds};
 use crate::train::{Progress, Stage, TrainError, TrainOptions, Training};
 use crate::{Dataset, Estimator, FitError};
 
-/// F1 of two families that differ by no more is a tie: with other divisions into folds it moves by twice as much, and the
-/// best of a large grid is flattered by as much.
+/// F1 of two families that differ by no more is a tie: with other divisions into folds it moves by as much.
 const F1_TIE: f64 = 0.001;
 
 /// By how much F1 of a vote must be above that of the best of the others: it gives no reasons for its verdicts, and costs
@@ -44,11 +43,9 @@ pub fn conclude(
         let (family, source) = failed.into_iter().next().unwrap_or((Family::SoftVote, FitError::NoRows));
         return Err(TrainError::NoCandidate { family, source });
     };
-    let cross_validation = options.cross_validation(training);
-    progress.begin(Stage::Calibrate, 1);
+    let comparison = options.comparison(training);
     let (model, out_of_fold) =
-        calibrated_model(&champion.estimators, champion.members.clone(), training, options)?;
-    progress.advance();
+        calibrated_model(champion.members.clone(), &champion.out_of_fold, &comparison, training, options)?;
 
     let data = training.merged(held_out);
     progress.begin(Stage::Evaluate, 3);
@@ -80,7 +77,7 @@ pub fn conclude(
         category_counts: category_counts(training),
         importance,
     };
-    let folds = |contender: &Contender| cross_validation.by_fold(&contender.out_of_fold);
+    let folds = |contender: &Contender| comparison.by_fold(&contender.out_of_fold);
     let by_fold = contenders
         .iter()
         .map(|contender| (contender.family, folds(contender).iter().map(round_figures).collect()))
@@ -103,19 +100,18 @@ pub(crate) fn ranked(
     contenders
 }
 
-/// Fitted estimators as a model, with the calibration and the threshold that its scores in a cross-validation of their own
-/// ask for. These come back calibrated.
+/// Fitted estimators as a model, with the calibration and the threshold that the probabilities of the vectors of
+/// `comparison`, each by a model that was not fitted on it, ask for. These come back calibrated.
 pub(crate) fn calibrated_model(
-    estimators: &[Estimator],
     members: Vec<Member>,
+    out_of_fold: &[f64],
+    comparison: &CrossValidation,
     training: &Dataset,
     options: &TrainOptions,
 ) -> Result<(Model, Vec<Scored>), TrainError> {
-    let cross_validation = options.calibration(training);
-    let probabilities = out_of_fold(estimators, &cross_validation, options.seed)?;
-    let rows = cross_validation.data().rows().iter().zip(&probabilities);
+    let rows = comparison.data().rows().iter().zip(out_of_fold);
     let out_of_fold: Vec<Scored> = rows.map(|(row, probability)| Scored::new(row, *probability)).collect();
-    let calibration = choose_calibration(&out_of_fold, cross_validation.folds());
+    let calibration = choose_calibration(&out_of_fold, comparison.folds());
     let calibrated: Vec<Scored> = out_of_fold.iter().map(|s| calibrated(s, &calibration)).collect();
     let model = Model::new(ModelParts {
         known_codes: known_codes(training),
@@ -136,11 +132,13 @@ fn rank(contenders: &mut [Contender]) {
     contenders[..tied].sort_by(|a, b| a.cross_validated.log_loss.total_cmp(&b.cross_validated.log_loss));
 }
 
-/// Puts a vote behind the best of the others, unless it is better by [`VOTE_MARGIN`] at least.
+/// Puts a vote behind the best of the others, unless it is better by [`VOTE_MARGIN`] at least, at a log-loss that is no
+/// higher.
 fn prefer_reasons(contenders: &mut [Contender]) {
     if let [vote, other, ..] = contenders
         && vote.family == Family::SoftVote
-        && vote.cross_validated.f1 < other.cross_validated.f1 + VOTE_MARGIN
+        && (vote.cross_validated.f1 < other.cross_validated.f1 + VOTE_MARGIN
+            || vote.cross_validated.log_loss > other.cross_validated.log_loss)
     {
         std::mem::swap(vote, other);
     }
@@ -169,7 +167,7 @@ fn evaluate_held_out(model: &Model, data: &Dataset, seed: u64, progress: &dyn Pr
 pub fn random_split(
     estimators: &[Estimator],
     data: &Dataset,
-    masked_copies: usize,
+    masked_copies: Option<usize>,
     seed: u64,
 ) -> Result<RandomSplit, FitError> {
     let records: Vec<Record> = data.records().collect();
@@ -220,5 +218,66 @@ fn summary(digest: Digest, data: &Dataset) -> DataSummary {
         conflicting_vectors: data.conflicts(),
         missing_cells: data.rows().iter().map(missing).sum(),
         fold_rows: split::fold_rows(data),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lurelight_model::Figures;
+
+    use super::*;
+
+    fn contender(family: Family, f1: f64, log_loss: f64) -> Contender {
+        let figures = Figures::ACCESSORS.map(|_| 0.9);
+        Contender {
+            family,
+            estimators: Vec::new(),
+            grid: Vec::new(),
+            cross_validated: Figures { f1, log_loss, ..figures },
+            out_of_fold: Vec::new(),
+            members: Vec::new(),
+        }
+    }
+
+    /// The families in the order in which they come out.
+    fn order(all: &[(Family, f64, f64)]) -> Vec<Family> {
+        let mut contenders: Vec<Contender> =
+            all.iter().map(|&(family, f1, log_loss)| contender(family, f1, log_loss)).collect();
+        rank(&mut contenders);
+        prefer_reasons(&mut contenders);
+        contenders.iter().map(|contender| contender.family).collect()
+    }
+
+    #[test]
+    fn log_loss_settles_what_f1_does_not() {
+        use Family::{AdaBoost, Blend, GradientBoosting, RandomForest};
+        let table = [
+            (vec![(Blend, 0.940, 0.12), (RandomForest, 0.9411, 0.14)], vec![RandomForest, Blend]),
+            (vec![(Blend, 0.940, 0.12), (RandomForest, 0.9409, 0.14)], vec![Blend, RandomForest]),
+            // Who is within a tie of the second but not of the first stays behind.
+            (
+                vec![(AdaBoost, 0.9385, 0.1), (GradientBoosting, 0.9392, 0.2), (Blend, 0.94, 0.3)],
+                vec![GradientBoosting, Blend, AdaBoost],
+            ),
+        ];
+        for (all, expected) in table {
+            assert_eq!(order(&all), expected);
+        }
+    }
+
+    #[test]
+    fn a_vote_wins_only_where_it_is_better_in_both() {
+        use Family::{Blend, SoftVote};
+        let table = [
+            (0.9411, 0.12, SoftVote),
+            (0.9411, 0.13, Blend),
+            (0.9405, 0.11, Blend),
+            (0.9395, 0.11, Blend),
+            (0.9380, 0.10, Blend),
+        ];
+        for (f1, log_loss, first) in table {
+            let found = order(&[(SoftVote, f1, log_loss), (Blend, 0.940, 0.12)]);
+            assert_eq!(found[0], first, "{f1} {log_loss}");
+        }
     }
 }

@@ -22,11 +22,12 @@ pub struct Contender {
     pub family: Family,
     /// The best point; of a vote, one a member.
     pub estimators: Vec<Estimator>,
-    /// All points that were compared.
+    /// All points that were compared, with what the folds of [`TrainOptions::cross_validation`] found of them; of a grid of one
+    /// point those of [`TrainOptions::comparison`].
     pub grid: Vec<GridPoint>,
-    /// Means over the folds of the cross-validation at probability one half.
+    /// Means over the folds of [`TrainOptions::comparison`] at probability one half.
     pub cross_validated: Figures,
-    /// The probability of every vector that the search saw, by the model that was not fitted on it.
+    /// The probability of every vector of [`TrainOptions::comparison`], by the model that was not fitted on it.
     pub out_of_fold: Vec<f64>,
     /// What was fitted, one a member.
     pub members: Vec<Member>,
@@ -58,13 +59,18 @@ pub fn contend(
     if grid.is_empty() {
         return Err(FitError::NoGrid(family));
     }
-    let cross_validation = options.cross_validation(training);
-    progress.begin(Stage::Candidate(family), fits(&grid, &cross_validation) as u64 + 1);
-    let found = search(&grid, &cross_validation, options.seed, &|| progress.advance())?;
-    let estimator = grid[found.best];
+    let (cross_validation, comparison) = (options.cross_validation(training), options.comparison(training));
+    // Of one point the best need not be searched.
+    let searched = if grid.len() > 1 { fits(&grid, &cross_validation) } else { 0 };
+    progress.begin(Stage::Candidate(family), (searched + comparison.k() + 1) as u64);
+    let fitted = || progress.advance();
+    let found =
+        if grid.len() > 1 { Some(search(&grid, &cross_validation, options.seed, &fitted)?) } else { None };
+    let estimator = grid[found.as_ref().map_or(0, |found| found.best)];
+    let compared = search(&[estimator], &comparison, options.seed, &fitted)?;
     let member = estimator.fit_with_copies(training, options.masked_copies, options.seed)?;
-    progress.advance();
-    let cross_validated = found.points.get(found.best).and_then(|point| point.clone().ok());
+    fitted();
+    let cross_validated = comparison.measure(&compared.out_of_fold);
     let point = |(estimator, result): (&Estimator, Result<Figures, FitError>)| GridPoint {
         parameters: estimator.parameters(),
         error: result.as_ref().err().map(ToString::to_string),
@@ -73,9 +79,9 @@ pub fn contend(
     Ok(Contender {
         family,
         estimators: vec![estimator],
-        cross_validated: cross_validated.ok_or(FitError::NoRows)?,
-        grid: grid.iter().zip(found.points).map(point).collect(),
-        out_of_fold: found.out_of_fold,
+        cross_validated,
+        grid: grid.iter().zip(found.map_or(compared.points, |found| found.points)).map(point).collect(),
+        out_of_fold: compared.out_of_fold,
         members: vec![member],
     })
 }
@@ -108,7 +114,7 @@ pub(crate) fn soft_vote(
     training: &Dataset,
     options: &TrainOptions,
 ) -> Option<Contender> {
-    let cross_validation = options.cross_validation(training);
+    let comparison = options.comparison(training);
     let mut grid = Vec::new();
     let mut best: Option<Contender> = None;
     for voters in VOTERS.filter_map(|count| ranked.get(..count)) {
@@ -116,12 +122,12 @@ pub(crate) fn soft_vote(
             let votes = voters.iter().filter_map(|voter| voter.out_of_fold.get(place));
             votes.sum::<f64>() / voters.len() as f64
         };
-        let out_of_fold: Vec<f64> = (0..cross_validation.data().len()).map(mean).collect();
+        let out_of_fold: Vec<f64> = (0..comparison.data().len()).map(mean).collect();
         let vote = Contender {
             family: Family::SoftVote,
             estimators: voters.iter().flat_map(|voter| voter.estimators.clone()).collect(),
             grid: Vec::new(),
-            cross_validated: cross_validation.measure(&out_of_fold),
+            cross_validated: comparison.measure(&out_of_fold),
             out_of_fold,
             members: voters.iter().flat_map(|voter| voter.members.clone()).collect(),
         };

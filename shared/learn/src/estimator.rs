@@ -110,17 +110,27 @@ impl Estimator {
         Ok(Member { imputer, classifier })
     }
 
-    /// The same on the rows and masked copies of them, from which trees learn what to do with missing values. An estimator
-    /// behind an imputer has no use for copies and is fitted on the rows alone.
+    /// The same on the rows and masked copies of them, from which trees learn what to do with missing values; `None`: as
+    /// many as it asks for itself. An estimator behind an imputer has no use for copies and is fitted on the rows alone.
     ///
     /// # Errors
     ///
     /// See [`FitError`].
-    pub fn fit_with_copies(&self, data: &Dataset, copies: usize, seed: u64) -> Result<Member, FitError> {
-        if copies == 0 || self.needs_imputer() {
-            return self.fit(data, seed);
+    pub fn fit_with_copies(
+        &self,
+        data: &Dataset,
+        copies: Option<usize>,
+        seed: u64,
+    ) -> Result<Member, FitError> {
+        match (*self, copies) {
+            (Estimator::Blend(params), Some(masked_copies)) => {
+                Estimator::Blend(BlendParams { masked_copies, ..params }).fit(data, seed)
+            }
+            (_, Some(1..)) if !self.needs_imputer() => {
+                self.fit(&with_masked_copies(data, copies.unwrap_or(0), seed), seed)
+            }
+            _ => self.fit(data, seed),
         }
-        self.fit(&with_masked_copies(data, copies, seed), seed)
     }
 
     /// What it has in common with those that differ from it in their learning rate alone and can be fitted together with
@@ -141,7 +151,7 @@ impl Estimator {
     pub(crate) fn fit_together(
         estimators: &[Estimator],
         data: &Dataset,
-        copies: usize,
+        copies: Option<usize>,
         seed: u64,
     ) -> Result<Vec<Member>, FitError> {
         let rate = |estimator: &Estimator| match estimator {
@@ -150,7 +160,7 @@ impl Estimator {
         };
         match (estimators, estimators.iter().map(rate).collect::<Option<Vec<f64>>>()) {
             ([Estimator::GradientBoosting(params), _, ..], Some(rates)) => {
-                let with_copies = (copies > 0).then(|| with_masked_copies(data, copies, seed));
+                let with_copies = copies.map(|copies| with_masked_copies(data, copies, seed));
                 let fitted = params.check()?.fit_rates(&rates, with_copies.as_ref().unwrap_or(data), seed)?;
                 Ok(fitted.into_iter().map(|classifier| Member { imputer: None, classifier }).collect())
             }
@@ -243,6 +253,7 @@ impl Estimator {
             }
             Estimator::Blend(params) => {
                 put("boosting_share", params.boosting_share.to_string());
+                put("masked_copies", params.masked_copies.to_string());
                 put_boosting(&params.boosting, &mut put);
                 put_extra_trees(&params.extra_trees, "extra_trees_", &mut put);
                 Some(params.boosting.limits)

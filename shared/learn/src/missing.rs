@@ -173,11 +173,11 @@ fn one_seed(estimators: &[Estimator], parts: &Parts, seed: u64) -> Result<Vec<Me
     let mut all = Vec::new();
     for estimator in estimators {
         let family = estimator.family();
-        let clean: Member = estimator.fit(&parts.train, seed)?;
+        let clean: Member = estimator.fit_with_copies(&parts.train, Some(0), seed)?;
         if !estimator.needs_imputer() {
             all.push((family, Way::Native, measure(&|vector| clean.probability(vector))));
             for (way, copies) in [(Way::OneCopy, 1), (Way::ManyCopies, MANY_COPIES)] {
-                match estimator.fit_with_copies(&parts.train, copies, seed) {
+                match estimator.fit_with_copies(&parts.train, Some(copies), seed) {
                     Ok(masked) => all.push((family, way, measure(&|vector| masked.probability(vector)))),
                     // Full trees on so many rows may be more than an artifact carries.
                     Err(FitError::Trees(_)) => {}

@@ -20,6 +20,14 @@ pub(crate) fn check_at_least(name: &'static str, value: f64, least: f64) -> Resu
     Err(ParamError { name, value, range: format!("at least {least}") })
 }
 
+/// Checks that a parameter is not above `most`.
+pub(crate) fn check_at_most(name: &'static str, value: f64, most: f64) -> Result<(), ParamError> {
+    if value <= most {
+        return Ok(());
+    }
+    Err(ParamError { name, value, range: format!("at most {most}") })
+}
+
 /// Checks that a parameter is above 0 and not above `most`.
 pub(crate) fn check_share(name: &'static str, value: f64, most: f64) -> Result<(), ParamError> {
     if value > 0.0 && value <= most {

@@ -147,7 +147,7 @@ impl Folds {
             .map(|ladders| {
                 let mut right: Vec<Vec<f64>> = ladders.iter().map(|l| vec![0.0; l.steps.len()]).collect();
                 for (train, test) in &self.0 {
-                    let members = fit_longest(ladders, train, 0, seed)?;
+                    let members = fit_longest(ladders, train, None, seed)?;
                     for ((member, ladder), right) in members.iter().zip(ladders).zip(&mut right) {
                         for (sum, probabilities) in
                             right.iter_mut().zip(staged(member, test, &ladder.counts()))

@@ -21,7 +21,7 @@ pub struct CrossValidation {
     data: Dataset,
     folds: Vec<usize>,
     k: usize,
-    masked_copies: usize,
+    masked_copies: Option<usize>,
 }
 
 /// What a search found.
@@ -67,12 +67,13 @@ impl CrossValidation {
     #[must_use]
     pub fn new(data: Dataset, k: usize, seed: u64) -> CrossValidation {
         let folds = grouped_stratified(&data, k, seed);
-        CrossValidation { data, folds, k, masked_copies: 0 }
+        CrossValidation { data, folds, k, masked_copies: None }
     }
 
-    /// The same with masked copies of the rows that are fitted on, of those alone.
+    /// The same with masked copies of the rows that are fitted on, of those alone; `None`: as many as an estimator asks
+    /// for.
     #[must_use]
-    pub fn with_masked_copies(self, masked_copies: usize) -> CrossValidation {
+    pub fn with_masked_copies(self, masked_copies: Option<usize>) -> CrossValidation {
         CrossValidation { masked_copies, ..self }
     }
 
@@ -244,7 +245,7 @@ pub(crate) fn together(ladders: Vec<Ladder>) -> Vec<Vec<Ladder>> {
 pub(crate) fn fit_longest(
     ladders: &[Ladder],
     data: &Dataset,
-    copies: usize,
+    copies: Option<usize>,
     seed: u64,
 ) -> Result<Vec<Member>, FitError> {
     let longest: Vec<Estimator> = ladders.iter().map(|ladder| ladder.longest).collect();
@@ -350,7 +351,7 @@ mod tests {
         ] {
             let grid = grid(family);
             let group = together(ladders(&grid)).into_iter().next().unwrap();
-            let members = fit_longest(&group, &train, 0, 7).unwrap();
+            let members = fit_longest(&group, &train, None, 7).unwrap();
             for (ladder, member) in group.iter().zip(members).take(2) {
                 let all = staged(&member, &test, &ladder.counts());
                 for (probabilities, (_, place)) in all.iter().zip(&ladder.steps) {

@@ -1,7 +1,7 @@
 //! The whole protocol, from records to a model and its card.
 //!
 //! Search, calibration and threshold see folds 3 to 9 of the hash split alone; folds 0 to 2 are only
-//! measured. The champion is the candidate with the best cross-validated F1 of phishing.
+//! measured. The champion is the candidate with the best F1 of phishing in a cross-validation that its search did not see.
 //!
 //! [`train`] does everything in one process. Its two halves can be called apart, by whoever fits candidates on
 //! several machines: [`contend`] for each family, then [`conclude`].
@@ -25,34 +25,35 @@ use crate::{Dataset, FitError};
 pub struct TrainOptions {
     /// The seed of everything random.
     pub seed: u64,
-    /// How many folds the cross-validation has, 2 or more.
+    /// How many folds the cross-validation has by which grids are searched, 2 or more.
     pub cv_folds: usize,
     /// How the threshold is chosen.
     pub threshold: ThresholdRule,
     /// The families that are tried; a soft vote is made of the others.
     pub families: Vec<Family>,
-    /// How many folds the cross-validation has whose scores decide on calibration and threshold, 2 or more: with few, its
-    /// models learn so much less than the champion that the scores are another's.
-    pub calibration_folds: usize,
+    /// How many folds the cross-validation has by which the families are compared, and the champion is calibrated, 2 or
+    /// more: with few, its models learn so much less than the champion that the scores are another's.
+    pub comparison_folds: usize,
     /// How many distinct vectors grids are searched on, drawn by the seed where there are more. The best point is
     /// then fitted on all.
     pub search_vectors: usize,
     /// How many copies of the rows trees learn beside them, in which cells are masked at random: so they learn what to do
-    /// with missing values.
-    pub masked_copies: usize,
+    /// with missing values. `None`: as many as each family asks for, which the blend does alone.
+    pub masked_copies: Option<usize>,
 }
 
 impl Default for TrainOptions {
-    /// Seed 42, three folds to search by and ten to calibrate by, best F1, every family, searched on at most 20,000 distinct vectors.
+    /// Seed 42, three folds to search by and ten to compare by, best F1, every family, searched on at most 20,000 distinct
+    /// vectors.
     fn default() -> TrainOptions {
         TrainOptions {
             seed: 42,
             cv_folds: 3,
-            calibration_folds: 10,
+            comparison_folds: 10,
             threshold: ThresholdRule::BestF1,
             families: Family::ALL.to_vec(),
             search_vectors: 20_000,
-            masked_copies: 0,
+            masked_copies: None,
         }
     }
 }
@@ -116,8 +117,6 @@ pub enum TrainError {
 pub enum Stage {
     /// Searching a family's grid and fitting its best point.
     Candidate(Family),
-    /// Calibrating the champion and choosing its threshold.
-    Calibrate,
     /// Bootstrap intervals on the folds that were held out.
     Evaluate,
     /// The random split that others publish.
@@ -158,10 +157,10 @@ impl TrainOptions {
         if self.searched().next().is_none() {
             return Err(TrainError::Options("at least one family must be tried, and a vote needs others"));
         }
-        if ![self.cv_folds, self.calibration_folds].iter().all(|folds| (2..=20).contains(folds)) {
+        if ![self.cv_folds, self.comparison_folds].iter().all(|folds| (2..=20).contains(folds)) {
             return Err(TrainError::Options("each cross-validation needs 2 to 20 folds"));
         }
-        if self.masked_copies > MAX_MASKED_COPIES {
+        if self.masked_copies.is_some_and(|copies| copies > MAX_MASKED_COPIES) {
             return Err(TrainError::Options("trees learn 64 masked copies at most"));
         }
         if self.search_vectors < 100 {
@@ -182,15 +181,16 @@ impl TrainOptions {
             .with_masked_copies(self.masked_copies)
     }
 
-    /// The folds within the training folds by whose scores a champion is calibrated; fewer where there are fewer vectors
-    /// of a label.
+    /// Other folds of the same vectors, by which the best points of the families are compared and the champion is
+    /// calibrated; fewer where there are fewer vectors of a label. On the folds of its own search the best of many points
+    /// is flattered, the more so the larger its grid.
     #[must_use]
-    pub fn calibration(&self, training: &Dataset) -> CrossValidation {
+    pub fn comparison(&self, training: &Dataset) -> CrossValidation {
         let sample = training.sample(self.search_vectors, self.seed);
         let vectors =
             |of: fn(&crate::DistinctRow) -> u32| sample.rows().iter().filter(|row| of(row) > 0).count();
         let rarer = vectors(|row| row.phishing).min(vectors(|row| row.legitimate));
-        CrossValidation::new(sample, self.calibration_folds.min(rarer).max(2), self.seed)
+        CrossValidation::new(sample, self.comparison_folds.min(rarer).max(2), self.seed.wrapping_add(1 << 32))
             .with_masked_copies(self.masked_copies)
     }
 }

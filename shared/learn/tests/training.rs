@@ -37,7 +37,7 @@ fn every_family_is_tried_and_the_card_tells_of_it() {
     assert_eq!(families, Family::ALL);
     let options = TrainOptions::default();
     for (candidate, (family, folds)) in card.candidates.iter().zip(&by_fold) {
-        assert_eq!((candidate.family, options.cv_folds), (*family, folds.len()));
+        assert_eq!((candidate.family, options.comparison_folds), (*family, folds.len()));
         let mean = folds.iter().map(|figures| figures.f1).sum::<f64>() / folds.len() as f64;
         assert!((mean - candidate.cross_validated.f1).abs() < 2e-6, "{family}: {mean}");
     }

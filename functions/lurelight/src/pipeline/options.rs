@@ -17,7 +17,7 @@ pub struct TrainingOptions {
     /// The seed of everything random [default: 42]
     #[arg(long)]
     seed: Option<u64>,
-    /// Folds of the cross-validation [default: 3]
+    /// Folds of the cross-validation that searches grids [default: 3]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u8).range(2..=20))]
     cv_folds: Option<u8>,
     /// Choose the threshold for the highest recall at this false positive rate, instead of the best F1
@@ -27,7 +27,7 @@ pub struct TrainingOptions {
     #[arg(long, value_name = "FAMILY,…", value_delimiter = ',')]
     families: Option<Vec<Family>>,
     /// Copies of the rows with cells masked at random that trees learn beside them, for rows with missing values
-    /// [default: 0]
+    /// [default: 16 in the blend, 0 in other families]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u8).range(0..=64))]
     masked_copies: Option<u8>,
 }
@@ -42,7 +42,7 @@ impl TrainingOptions {
                 .max_false_positive_rate
                 .map_or(others.threshold, ThresholdRule::MaxFalsePositiveRate),
             families: self.families.clone().unwrap_or(others.families),
-            masked_copies: self.masked_copies.map_or(others.masked_copies, usize::from),
+            masked_copies: self.masked_copies.map(usize::from).or(others.masked_copies),
             ..others
         }
     }

@@ -161,9 +161,9 @@ fn explain_limit(server: &Server) {
     let answer = server.post("/predict?explain=1", "text/csv", text).accept("application/json").send();
     let answer = answer.expect(200).json();
     let empty = |row: &&Value| row["reasons"].as_array().unwrap().is_empty();
-    assert_eq!(answer["rows"].as_array().unwrap().iter().filter(empty).count(), 1096);
+    assert_eq!(answer["rows"].as_array().unwrap().iter().filter(empty).count(), 3096);
     let left_out = |warning: &&Value| warning["kind"] == "reasons_left_out";
-    assert_eq!(answer["warnings"].as_array().unwrap().iter().find(left_out).unwrap()["count"], 1096);
+    assert_eq!(answer["warnings"].as_array().unwrap().iter().find(left_out).unwrap()["count"], 3096);
 }
 
 fn show(server: &Server) {

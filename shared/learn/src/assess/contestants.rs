@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::{AssessOptions, Contestant};
 use crate::conclude::{calibrated_model, ranked};
-use crate::contend::{Contender, contend};
+use crate::contend::{Contender, contend, out_of_fold};
 use crate::division::{Division, Protocol};
 use crate::metrics::{Ranking, Scored, mean};
 use crate::train::{Progress, TrainError, TrainOptions};
@@ -113,8 +113,9 @@ impl Contestants<'_> {
             let mut all: Vec<Tested> =
                 self.ranked.iter().map(|wanted| of(wanted).map(plain).unwrap_or_default()).collect();
             if let Some(champion) = searched.first() {
-                let members = champion.members.clone();
-                all.push(finished(&calibrated_model(&champion.estimators, members, train, training)?.0));
+                let (members, out_of_fold) = (champion.members.clone(), &champion.out_of_fold);
+                let comparison = training.comparison(train);
+                all.push(finished(&calibrated_model(members, out_of_fold, &comparison, train, training)?.0));
             }
             return Ok(all);
         }
@@ -129,7 +130,9 @@ impl Contestants<'_> {
             let members = members?;
             all.push(tested(data, test, 0.5, |row| vote(&members, row.vector)));
             if champion.is_none() {
-                champion = Some(calibrated_model(&contender.estimators, members, train, training)?.0);
+                let comparison = training.comparison(train);
+                let out_of_fold = out_of_fold(&contender.estimators, &comparison, training.seed)?;
+                champion = Some(calibrated_model(members, &out_of_fold, &comparison, train, training)?.0);
             }
         }
         all.extend(champion.map(|model| finished(&model)));
