@@ -24,12 +24,12 @@ pub struct BlendParams {
     /// The share of the boosted trees in the mean; above 0 and at most 1.
     pub boosting_share: f64,
     /// How many copies of the rows, in which cells are masked at random, the boosted trees learn beside them: fewer where
-    /// there were more than [`MOST_ROWS`] distinct rows together.
+    /// there would be more than 100,000 distinct rows together.
     pub masked_copies: usize,
 }
 
 /// With so many distinct rows there is no need for copies.
-pub const MOST_ROWS: usize = 100_000;
+const MOST_ROWS: usize = 100_000;
 
 /// Parameters that can be fitted.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -66,9 +66,12 @@ fn write(path: &Path, data: &Dataset) -> anyhow::Result<()> {
     file.finish()
 }
 
+/// A metric by its name.
+type Metric = (&'static str, fn(&Figures) -> f64);
+
 fn tables(assessed: &MissingAssessment) -> String {
     let width = layout::terminal_width();
-    let metrics: [(&str, fn(&Figures) -> f64); 3] =
+    let metrics: [Metric; 3] =
         [("accuracy", |m| m.accuracy), ("ROC-AUC", |m| m.roc_auc), ("log-loss", |m| m.log_loss)];
     let shares: Vec<String> = assessed.shares.iter().map(|share| format!("{:.0} %", 100.0 * share)).collect();
     let mut text = String::new();

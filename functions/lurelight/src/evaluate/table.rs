@@ -113,8 +113,11 @@ fn name(contestant: &Contestant) -> String {
     }
 }
 
+/// A metric by its name.
+type Metric = (&'static str, fn(&Figures<Estimate>) -> Estimate);
+
 /// The metrics of the tables beside each other.
-const SHOWN: [(&str, fn(&Figures<Estimate>) -> Estimate); 4] =
+const SHOWN: [Metric; 4] =
     [("accuracy", |m| m.accuracy), ("F1", |m| m.f1), ("AUC", |m| m.roc_auc), ("log-loss", |m| m.log_loss)];
 
 fn inflation(assessment: &Assessment, width: Option<usize>) -> String {
