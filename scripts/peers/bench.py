@@ -21,7 +21,7 @@ work, one after the other:
   CSV to CSV                       1,000,000 rows to a CSV with verdicts by a forest: whole processes. Once UCI's rows
                                    again and again, and once synthetic rows, half of them distinct
   scoring, loading                 predict_proba of all distinct rows of FILE at once; pickle.loads of the forest, held
-                                   against loading a forest and loading boosted trees as the own grid has them
+                                   against loading a forest, boosted trees as the own grid has them, and the blend
 
 Seconds are user and system time, the least of some rounds on either side: other programs on the machine only ever add
 to them. What is timed within a process is timed without its start. Memory is the largest resident set of a process that
@@ -223,16 +223,16 @@ class Bench:
             self.line("scoring the distinct rows of the file, 256 trees", peer, ours)
         if self.wants("loading"):
             peer = self.peer("load", self.pickled)
-            ours = self.ours(self.options.score, "random forest: loading")
-            self.line("loading a forest of 256 trees", peer, ours)
-            ours = self.ours(self.options.score, "boosted trees: loading")
-            self.line("loading a forest there, boosted trees here", peer, ours, 100)
-            sizes = [
-                path.stat().st_size / 1e6 for path in (self.pickled, self.lure, self.lure.parent / "boosted-trees.lure")
-            ]
-            self.notes.append(
-                "Files: pickled forest {:.2f} MB, forest {:.2f} MB, boosted trees {:.2f} MB.".format(*sizes)
-            )
+            files = {"the pickled forest": self.pickled}
+            for name, line, wanted in (
+                ("random forest", "loading a forest of 256 trees", None),
+                ("boosted trees", "loading a forest there, boosted trees here", 100),
+                ("blend", "loading a forest there, the blend here", 100),
+            ):
+                self.line(line, peer, self.ours(self.options.score, f"{name}: loading"), wanted)
+                files[name] = self.folder / f"{name.replace(' ', '-')}.lure"
+            sizes = (f"{name} {path.stat().st_size / 1e6:.2f} MB" for name, path in files.items())
+            self.notes.append("Files: " + ", ".join(sizes) + ".")
 
     def table(self):
         if not self.rows:

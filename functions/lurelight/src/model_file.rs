@@ -27,7 +27,7 @@ pub fn card_path(model: &Path) -> PathBuf {
 pub fn read(path: &Path) -> Result<Artifact, Failure> {
     let read = || -> anyhow::Result<Artifact> {
         let bytes = files::read(path, MAX_ARTIFACT_BYTES)?;
-        Artifact::from_bytes(&bytes).with_context(|| format!("{} is no usable model", path.display()))
+        Artifact::from_bytes(bytes).with_context(|| format!("{} is no usable model", path.display()))
     };
     read().map_err(Failure::Model)
 }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, anyhow};
 use lurelight_model::Model;
 use lurelight_schema::read::{LabelUse, Limits, ReadError, ReadOptions, Reader, Report, Role};
 use lurelight_schema::{FeatureVector, Label};
-use predict::{Context, Counts, Error};
+use predict::{Context, Counts, Error, ReportPage};
 
 use crate::chosen::Choice;
 use crate::failure::Failure;
@@ -239,21 +239,15 @@ fn say(path: &Path, context: &Context, threshold: f64, counts: &Counts, report: 
     ));
 }
 
-/// Judges into a page, which is made in memory.
+/// Judges into a page, whose rows are held in memory.
 fn page(args: &Args, context: &Context, input: Input, out: &mut dyn Write) -> Result<(), Stopped> {
     let name = args.file.file_name().map(|name| name.to_string_lossy().into_owned());
     let input_bar = input.bar;
     let bytes: Box<dyn Read> = Box::new(input.bytes);
-    match predict::report_page(
-        context,
-        bytes,
-        name.as_deref(),
-        input.format,
-        args.threshold,
-        args.explain.into(),
-    ) {
+    let (threshold, explain) = (args.threshold, args.explain.into());
+    match ReportPage::new(context, bytes, name.as_deref(), input.format, threshold, explain) {
         Ok(page) => {
-            out.write_all(page.as_bytes())?;
+            page.write(out)?;
             input_bar.finish_and_clear();
             let (name, version) = (files::name(&args.file), context.version());
             output::say(&format!("{name}: judged by model {version} ({})", context.source()));

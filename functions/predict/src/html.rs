@@ -1,7 +1,7 @@
 //! Predictions as a page: on the server, or as a file of its own.
 
 use std::borrow::Borrow;
-use std::io::Read;
+use std::io::{self, Read, Write};
 
 use askama::Template;
 use lurelight_model::ScoreUnit;
@@ -10,7 +10,7 @@ use lurelight_web::layout::Page;
 use lurelight_web::{BasePath, Finding};
 
 use crate::error::finding;
-use crate::render::{OUTPUT_COLUMNS, RowFormat};
+use crate::render::{FirstRows, OUTPUT_COLUMNS, RowFormat};
 use crate::score::{Notice, Scored, Task, score};
 use crate::{Context, Error};
 
@@ -25,13 +25,13 @@ struct ResultPage<'a> {
     name: Option<&'a str>,
     scored: &'a Scored,
     version: &'a str,
-    source: &'a str,
+    source: String,
     errors: Vec<Finding>,
     notices: Vec<Notice>,
     shown: usize,
     output_columns: [&'static str; 3],
     unit: ScoreUnit,
-    rows: &'a str,
+    rows: FirstRows<'a>,
 }
 
 /// A count with commas between groups of three digits: `11,055`.
@@ -72,6 +72,30 @@ impl ResultPage<'_> {
     }
 }
 
+/// What stands on the page with the first `shown` of the written rows.
+fn content<'a>(
+    context: &'a Context,
+    scored: &'a Scored,
+    name: Option<&'a str>,
+    shown: usize,
+    frame: &Page<'a>,
+) -> ResultPage<'a> {
+    ResultPage {
+        base_path: frame.base_path(),
+        standalone: frame.is_standalone(),
+        name,
+        scored,
+        version: context.version(),
+        source: context.info().source,
+        errors: scored.report.errors.iter().take(ERRORS_SHOWN).map(finding).collect(),
+        notices: scored.notices(),
+        shown,
+        output_columns: OUTPUT_COLUMNS,
+        unit: context.model().score_unit(),
+        rows: scored.rows.first(shown),
+    }
+}
+
 /// The page with the first `shown` of the written rows.
 pub(crate) fn result_page(
     context: &Context,
@@ -80,44 +104,47 @@ pub(crate) fn result_page(
     shown: usize,
     frame: &Page<'_>,
 ) -> String {
-    let content = ResultPage {
-        base_path: frame.base_path(),
-        standalone: frame.is_standalone(),
-        name,
-        scored,
-        version: context.version(),
-        source: &context.info().source,
-        errors: scored.report.errors.iter().take(ERRORS_SHOWN).map(finding).collect(),
-        notices: scored.notices(),
-        shown,
-        output_columns: OUTPUT_COLUMNS,
-        unit: context.model().score_unit(),
-        rows: scored.rows.first(shown),
-    };
+    let content = content(context, scored, name, shown, frame);
     frame.expecting(content.rows.len()).render(&content).0
 }
 
-/// Scores an input and gives the result as one HTML file that needs no server: what
-/// `lurelight predict --format html` writes.
-///
-/// `name` is the input's name as the page shows it, `explain` how many reasons each row gets. All rows are in
-/// memory as HTML.
-///
-/// # Errors
-/// [`Error::Read`] where the input cannot be used at all.
-pub fn report_page(
-    context: &Context,
-    input: impl Read,
-    name: Option<&str>,
-    format: Format,
-    threshold: Option<f64>,
-    explain: usize,
-) -> Result<String, Error> {
-    let task = Task { format, threshold, skip: 0, show: usize::MAX, explain, rows: RowFormat::Html };
-    let scored = score(context, input, task)?;
-    let root = BasePath::default();
-    let frame = Page::new(&root, "Predictions").standalone();
-    Ok(result_page(context, &scored, name, scored.written(), &frame))
+/// The verdicts on an input as one HTML file that needs no server: what `lurelight predict --format html` writes.
+#[derive(Debug)]
+pub struct ReportPage<'a> {
+    context: &'a Context,
+    name: Option<&'a str>,
+    scored: Scored,
+}
+
+impl<'a> ReportPage<'a> {
+    /// Scores an input, all rows of which are then in memory as HTML.
+    ///
+    /// `name` is the input's name as the page shows it, `explain` how many reasons each row gets.
+    ///
+    /// # Errors
+    /// [`Error::Read`] where the input cannot be used at all.
+    pub fn new(
+        context: &'a Context,
+        input: impl Read,
+        name: Option<&'a str>,
+        format: Format,
+        threshold: Option<f64>,
+        explain: usize,
+    ) -> Result<Self, Error> {
+        let task = Task { format, threshold, skip: 0, show: usize::MAX, explain, rows: RowFormat::Html };
+        Ok(Self { context, name, scored: score(context, input, task)? })
+    }
+
+    /// Writes the page.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let root = BasePath::default();
+        let frame = Page::new(&root, "Predictions").standalone();
+        let content = content(self.context, &self.scored, self.name, self.scored.written(), &frame);
+        frame.write(&content, out)
+    }
 }
 
 #[cfg(test)]
@@ -129,7 +156,11 @@ mod tests {
         let context = Context::compiled_in().unwrap();
         let header: Vec<&str> = lurelight_schema::Feature::ALL.iter().map(|feature| feature.name()).collect();
         let text = format!("{},<b>\n{}<i>\n", header.join(","), "1,".repeat(30));
-        let page = report_page(&context, text.as_bytes(), Some("a<b>.csv"), Format::Csv, None, 2).unwrap();
+        let page =
+            ReportPage::new(&context, text.as_bytes(), Some("a<b>.csv"), Format::Csv, None, 2).unwrap();
+        let mut bytes = Vec::new();
+        page.write(&mut bytes).unwrap();
+        let page = String::from_utf8(bytes).unwrap();
         assert!(page.contains("<td class=\"reasons\"><div"));
         assert!(page.contains("<style>") && page.contains("<td>&lt;i&gt;</td>"));
         for absent in ["<nav", "rel=\"stylesheet\"", "href=\"/", "<b>.csv", "<th scope=\"col\"><b>"] {

@@ -35,7 +35,7 @@ pub use access::token_needed;
 pub use context::{Context, ModelInfo, Source};
 pub use counts::Counts;
 pub use error::Error;
-pub use html::report_page;
+pub use html::ReportPage;
 pub use json::{json_head, json_tail};
 pub use reasons::{MOST_REASONS, Reason, in_one_line, meaning, reasons};
 pub use render::csv_field;

@@ -1,7 +1,7 @@
 //! One scored row as HTML, JSON or CSV, written behind the rows before it.
 
 use std::borrow::Cow;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use lurelight_schema::Label;
 use lurelight_web::guard::spreadsheet_cell;
@@ -36,17 +36,45 @@ pub enum RowFormat {
     },
 }
 
-/// Rows written down, and where each ends.
+/// Rows written down, and where each ends. They stand in blocks, so that nothing is moved as they become more.
 #[derive(Debug)]
 pub(crate) struct Rows {
     format: RowFormat,
-    text: String,
-    ends: Vec<usize>,
+    blocks: Vec<String>,
+    /// The number of its block, and the place in it.
+    ends: Vec<(usize, usize)>,
+}
+
+/// From how many bytes on the next row begins a new block.
+const BLOCK_BYTES: usize = 1 << 18;
+
+/// The first rows, one behind the other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FirstRows<'a> {
+    whole: &'a [String],
+    last: &'a str,
+}
+
+impl<'a> FirstRows<'a> {
+    pub(crate) fn pieces(self) -> impl Iterator<Item = &'a str> {
+        self.whole.iter().map(String::as_str).chain([self.last])
+    }
+
+    /// How many bytes they have.
+    pub(crate) fn len(self) -> usize {
+        self.pieces().map(str::len).sum()
+    }
+}
+
+impl fmt::Display for FirstRows<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.pieces().try_for_each(|piece| f.write_str(piece))
+    }
 }
 
 impl Rows {
     pub(crate) fn new(format: RowFormat) -> Self {
-        Self { format, text: String::new(), ends: Vec::new() }
+        Self { format, blocks: Vec::new(), ends: Vec::new() }
     }
 
     /// How many rows were written.
@@ -55,9 +83,20 @@ impl Rows {
     }
 
     /// The first `count` rows.
-    pub(crate) fn first(&self, count: usize) -> &str {
-        let end = count.checked_sub(1).and_then(|last| self.ends.get(last)).copied();
-        self.text.get(..end.unwrap_or(0)).unwrap_or_default()
+    pub(crate) fn first(&self, count: usize) -> FirstRows<'_> {
+        let last = count.checked_sub(1).and_then(|last| self.ends.get(last));
+        let (block, end) = last.copied().unwrap_or((0, 0));
+        let last = self.blocks.get(block).and_then(|block| block.get(..end)).unwrap_or_default();
+        FirstRows { whole: self.blocks.get(..block).unwrap_or_default(), last }
+    }
+
+    /// The block that the next row is written to.
+    fn block(&mut self) -> &mut String {
+        if self.blocks.last().is_none_or(|block| block.len() >= BLOCK_BYTES) {
+            self.blocks.push(String::with_capacity(BLOCK_BYTES + 4096));
+        }
+        let last = self.blocks.len() - 1;
+        &mut self.blocks[last]
     }
 
     /// What stands around a row's cells: verdict and reasons, where those are wanted.
@@ -93,57 +132,89 @@ impl Rows {
         frame
     }
 
-    /// Writes one row: its number among the data rows, from 1; its cells; and the [`frame`](Rows::frame) around
-    /// them.
-    pub(crate) fn push<'a>(&mut self, number: u64, cells: impl Iterator<Item = Cow<'a, str>>, frame: &Frame) {
-        let out = &mut self.text;
-        match self.format {
-            RowFormat::Html => {
-                open_html_row(out, number, frame);
-                for cell in cells {
-                    out.push_str("<td>");
-                    escape(out, &cell);
-                    out.push_str("</td>");
-                }
-            }
-            RowFormat::Json => open_json_row(out, number, self.ends.is_empty()),
-            RowFormat::Csv { guarded } => {
-                for cell in cells {
-                    csv_field(out, &cell, guarded);
-                    out.push(',');
-                }
-            }
+    /// Writes one row: its number among the data rows, from 1; its cells as [`RowFormat::keep_cells`] kept them; and the
+    /// [`frame`](Rows::frame) around them.
+    pub(crate) fn push(&mut self, number: u64, cells: &str, kept: CellsUntil, frame: &Frame) {
+        let (format, is_first) = (self.format, self.ends.is_empty());
+        let out = self.block();
+        match format {
+            RowFormat::Html => open_html_row(out, number, frame),
+            RowFormat::Json => open_json_row(out, number, is_first),
+            RowFormat::Csv { .. } => {}
         }
-        self.close(frame);
-    }
-
-    /// The same for a row of a CSV input all of whose cells are kept, much quicker; `false` if it cannot be
-    /// written this way, and then nothing was.
-    pub(crate) fn push_csv_text(&mut self, number: u64, text: &str, frame: &Frame) -> bool {
-        let out = &mut self.text;
-        match self.format {
-            RowFormat::Html if !text.bytes().any(|byte| b"<>&\"'".contains(&byte)) => {
-                open_html_row(out, number, frame);
+        match kept {
+            CellsUntil::Written(_) => out.push_str(cells),
+            CellsUntil::CsvText(_) => {
                 out.push_str("<td>");
-                for (i, cell) in text.split(',').enumerate() {
-                    out.push_str(if i == 0 { "" } else { "</td><td>" });
-                    out.push_str(cell);
+                let mut begin = 0;
+                // Most cells have one or two bytes, for which a search would be long.
+                for (end, _) in cells.bytes().enumerate().filter(|(_, byte)| *byte == b',') {
+                    out.push_str(&cells[begin..end]);
+                    out.push_str("</td><td>");
+                    begin = end + 1;
                 }
+                out.push_str(&cells[begin..]);
                 out.push_str("</td>");
             }
-            RowFormat::Csv { guarded: false } => {
-                out.push_str(text);
-                out.push(',');
-            }
-            _ => return false,
         }
-        self.close(frame);
-        true
+        out.push_str(&frame.after);
+        let end = out.len();
+        self.ends.push((self.blocks.len() - 1, end));
     }
+}
 
-    fn close(&mut self, frame: &Frame) {
-        self.text.push_str(&frame.after);
-        self.ends.push(self.text.len());
+/// Where the cells of a row end that were kept until it is judged, and how they were kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CellsUntil {
+    /// As they are written down.
+    Written(usize),
+    /// A line of CSV, without quotes and without what HTML would take for its own, that becomes cells of a page: a
+    /// quarter as long as these.
+    CsvText(usize),
+}
+
+impl CellsUntil {
+    pub(crate) const fn end(self) -> usize {
+        match self {
+            CellsUntil::Written(end) | CellsUntil::CsvText(end) => end,
+        }
+    }
+}
+
+impl RowFormat {
+    /// Puts the cells of a row behind those of other rows. `whole` is its line, where it comes from CSV without quotes
+    /// and all of its cells are kept.
+    pub(crate) fn keep_cells<'a>(
+        self,
+        kept: &mut String,
+        whole: Option<&str>,
+        cells: impl Iterator<Item = Cow<'a, str>>,
+    ) -> CellsUntil {
+        match (self, whole) {
+            (RowFormat::Html, Some(text)) if !text.bytes().any(|byte| b"<>&\"'".contains(&byte)) => {
+                kept.push_str(text);
+                return CellsUntil::CsvText(kept.len());
+            }
+            (RowFormat::Csv { guarded: false }, Some(text)) => {
+                kept.push_str(text);
+                kept.push(',');
+            }
+            (RowFormat::Html, _) => {
+                for cell in cells {
+                    kept.push_str("<td>");
+                    escape(kept, &cell);
+                    kept.push_str("</td>");
+                }
+            }
+            (RowFormat::Csv { guarded }, _) => {
+                for cell in cells {
+                    csv_field(kept, &cell, guarded);
+                    kept.push(',');
+                }
+            }
+            (RowFormat::Json, _) => {}
+        }
+        CellsUntil::Written(kept.len())
     }
 }
 
@@ -219,14 +290,22 @@ fn escape(out: &mut String, text: &str) {
 mod tests {
     use super::*;
 
+    /// Writes a row of these cells, or of this line of CSV.
+    fn push(rows: &mut Rows, number: u64, whole: Option<&str>, cells: &[&str], frame: &Frame) {
+        let mut kept = String::new();
+        let until = rows.format.keep_cells(&mut kept, whole, cells.iter().map(|cell| Cow::Borrowed(*cell)));
+        assert_eq!(until.end(), kept.len());
+        rows.push(number, &kept, until, frame);
+    }
+
     fn written(format: RowFormat, cells: &[&str]) -> String {
         let mut rows = Rows::new(format);
         let frame = rows.frame(Label::Phishing, 0.97312, None);
-        rows.push(7, cells.iter().map(|cell| Cow::Borrowed(*cell)), &frame);
-        rows.push(8, cells.iter().map(|cell| Cow::Borrowed(*cell)), &frame);
-        assert_eq!((rows.len(), rows.first(0)), (2, ""));
-        assert!(rows.first(2).starts_with(rows.first(1)));
-        rows.first(1).to_owned()
+        push(&mut rows, 7, None, cells, &frame);
+        push(&mut rows, 8, None, cells, &frame);
+        assert_eq!((rows.len(), rows.first(0).len()), (2, 0));
+        assert!(rows.first(2).to_string().starts_with(&rows.first(1).to_string()));
+        rows.first(1).to_string()
     }
 
     #[test]
@@ -252,6 +331,20 @@ mod tests {
     }
 
     #[test]
+    fn rows_go_on_in_another_block() {
+        let mut rows = Rows::new(RowFormat::Csv { guarded: false });
+        let frame = Frame { before: String::new(), after: "\n".to_owned() };
+        let cell = |number: u64| format!("{number}").repeat(1_000);
+        (0..300).for_each(|number| push(&mut rows, number, None, &[&cell(number)], &frame));
+        assert!(rows.blocks.len() > 2);
+        for count in [0, 1, 150, 300, 301] {
+            let expected: String = (0..count.min(300)).map(|number| cell(number) + ",\n").collect();
+            let first = rows.first(count as usize);
+            assert_eq!((first.to_string(), first.len()), (expected.clone(), expected.len()));
+        }
+    }
+
+    #[test]
     fn cells_are_quoted_where_they_have_to_be() {
         let mut line = String::new();
         for cell in ["a", "", "b,c", "say \"hi\"", "two\nlines"] {
@@ -271,8 +364,8 @@ mod tests {
         let written = |format| {
             let mut rows = Rows::new(format);
             let frame = rows.frame(Label::Phishing, 0.9, Some(&reasons));
-            rows.push(7, [Cow::Borrowed("1")].into_iter(), &frame);
-            rows.first(1).to_owned()
+            push(&mut rows, 7, None, &["1"], &frame);
+            rows.first(1).to_string()
         };
         assert_eq!(
             written(RowFormat::Html),
@@ -297,20 +390,24 @@ mod tests {
     }
 
     #[test]
-    fn the_quick_way_writes_the_same() {
-        let end = Frame { before: "begin".to_owned(), after: "end\n".to_owned() };
-        for format in [RowFormat::Html, RowFormat::Csv { guarded: false }] {
-            for text in ["-1,1,a b", "é,,1", ",", ""] {
-                let mut quick = Rows::new(format);
-                assert!(quick.push_csv_text(7, text, &end));
-                let mut slow = Rows::new(format);
-                slow.push(7, text.split(',').map(Cow::Borrowed), &end);
-                assert_eq!(quick.first(1), slow.first(1));
+    fn a_line_of_csv_becomes_the_same_as_its_cells() {
+        let frame = Frame { before: "begin".to_owned(), after: "end\n".to_owned() };
+        let formats = [
+            RowFormat::Html,
+            RowFormat::Json,
+            RowFormat::Csv { guarded: false },
+            RowFormat::Csv { guarded: true },
+        ];
+        for format in formats {
+            for text in ["-1,1,a b", "é,,1", ",", "", "<b>,1&2", "=1,'"] {
+                let cells: Vec<&str> = text.split(',').collect();
+                let row = |whole| {
+                    let mut rows = Rows::new(format);
+                    push(&mut rows, 7, whole, &cells, &frame);
+                    rows.first(1).to_string()
+                };
+                assert_eq!(row(Some(text)), row(None), "{format:?}");
             }
         }
-        let mut rows = Rows::new(RowFormat::Html);
-        assert!(!rows.push_csv_text(7, "<b>,1", &end) && !rows.push_csv_text(7, "\"a,b\"", &end));
-        assert!(!Rows::new(RowFormat::Csv { guarded: true }).push_csv_text(7, "1,2", &end));
-        assert_eq!(rows.len(), 0);
     }
 }

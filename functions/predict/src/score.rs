@@ -1,15 +1,15 @@
-//! Rows in, verdicts out: read, scored and written down in one pass.
+//! Rows in, verdicts out: read, scored and written down in one pass, some thousand at a time.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
 
 use lurelight_model::{Family, Model, Unexplained};
-use lurelight_schema::read::{Format, LabelUse, Limits, ReadOptions, Reader, Report, Role};
+use lurelight_schema::read::{Format, LabelUse, Limits, ReadOptions, Reader, Report, Role, Row};
 use lurelight_schema::{FeatureVector, Label};
 use serde::Serialize;
 
 use crate::reasons::reasons;
-use crate::render::{Frame, RowFormat, Rows};
+use crate::render::{CellsUntil, Frame, RowFormat, Rows};
 use crate::{Context, Counts, Error};
 
 /// What one input gave.
@@ -104,35 +104,90 @@ pub fn score(context: &Context, input: impl Read, task: Task) -> Result<Scored, 
         rows: Rows::new(task.rows),
     };
     let mut verdicts = Verdicts::default();
+    let mut batch = Batch::default();
+    let mut seen = 0;
     while let Some(row) = reader.next_row()? {
-        let skipped = scored.skipped < task.skip;
-        if skipped || scored.rows.len() >= task.show {
-            verdicts.saw(row.vector);
-            scored.counts.add(Model::label_at(context.probability(row.vector), threshold), row.label);
-            scored.skipped += usize::from(skipped);
-            continue;
+        let place = match seen {
+            _ if seen < task.skip => Place::Skipped,
+            _ if seen - task.skip >= task.show => Place::Beyond,
+            _ => batch.cells(&row, &kept, task.rows),
+        };
+        seen += 1;
+        batch.rows.push(Waiting { number: row.number, vector: row.vector, label: row.label, place });
+        if batch.rows.len() == Batch::MOST {
+            scored.judge(context, &mut batch, &mut verdicts);
         }
-        let Judged { label, frame, left_out } = verdicts.of(row.vector, || {
-            let probability = context.probability(row.vector);
-            let label = Model::label_at(probability, threshold);
-            let left_out = explains && explain > 0 && scored.explained == MOST_EXPLAINED;
-            let count = if left_out { 0 } else { explain };
-            scored.explained += u64::from(explains && count > 0);
-            let reasons = (explain > 0).then(|| reasons(context.model(), row.vector, count));
-            Judged { label, frame: scored.rows.frame(label, probability, reasons.as_deref()), left_out }
-        });
-        scored.counts.add(*label, row.label);
-        scored.unexplained += u64::from(*left_out);
-        let whole = row.csv_text().filter(|_| scored.replaced.is_empty());
-        if whole.is_some_and(|text| scored.rows.push_csv_text(row.number, text, frame)) {
-            continue;
-        }
-        let cells = row.cells().zip(&kept).filter(|(_, kept)| **kept).map(|(cell, _)| cell);
-        scored.rows.push(row.number, cells, frame);
     }
+    scored.judge(context, &mut batch, &mut verdicts);
     scored.distinct = verdicts.distinct;
     scored.report = reader.finish()?;
     Ok(scored)
+}
+
+/// Rows that were read and wait to be judged together, which is several times as quick as one by one.
+#[derive(Default)]
+struct Batch {
+    rows: Vec<Waiting>,
+    /// The cells of those that are written down, one row behind the other.
+    cells: String,
+}
+
+struct Waiting {
+    number: u64,
+    vector: FeatureVector,
+    label: Option<Label>,
+    place: Place,
+}
+
+/// Where a row stands among those that are written down.
+enum Place {
+    /// Before them.
+    Skipped,
+    /// Behind them.
+    Beyond,
+    /// Among them, with its cells up to this place in the batch.
+    Written(CellsUntil),
+}
+
+impl Batch {
+    const MOST: usize = 4096;
+
+    /// Keeps the cells of a row that will be written down.
+    fn cells(&mut self, row: &Row<'_>, kept: &[bool], format: RowFormat) -> Place {
+        let whole = row.csv_text().filter(|_| kept.iter().all(|kept| *kept));
+        let cells = row.cells().zip(kept).filter(|(_, kept)| **kept).map(|(cell, _)| cell);
+        Place::Written(format.keep_cells(&mut self.cells, whole, cells))
+    }
+}
+
+impl Scored {
+    /// Judges the rows of a batch, writes down those that are wanted, and empties it.
+    fn judge(&mut self, context: &Context, batch: &mut Batch, verdicts: &mut Verdicts) {
+        let vectors: Vec<FeatureVector> = batch.rows.iter().map(|row| row.vector).collect();
+        let probabilities = context.probabilities(&vectors);
+        let explains = context.model().explains();
+        let mut begin = 0;
+        for (row, probability) in batch.rows.drain(..).zip(probabilities) {
+            let label = Model::label_at(probability, self.threshold);
+            self.counts.add(label, row.label);
+            let Place::Written(cells) = row.place else {
+                verdicts.saw(row.vector);
+                self.skipped += usize::from(matches!(row.place, Place::Skipped));
+                continue;
+            };
+            let Judged { frame, left_out } = verdicts.of(row.vector, || {
+                let left_out = explains && self.explain > 0 && self.explained == MOST_EXPLAINED;
+                let count = if left_out { 0 } else { self.explain };
+                self.explained += u64::from(explains && count > 0);
+                let reasons = (self.explain > 0).then(|| reasons(context.model(), row.vector, count));
+                Judged { frame: self.rows.frame(label, probability, reasons.as_deref()), left_out }
+            });
+            self.unexplained += u64::from(*left_out);
+            self.rows.push(row.number, &batch.cells[begin..cells.end()], cells, frame);
+            begin = cells.end();
+        }
+        batch.cells.clear();
+    }
 }
 
 /// The most distinct rows of one input that are explained: with the compiled-in model one or two seconds' work.
@@ -140,7 +195,6 @@ const MOST_EXPLAINED: u64 = 1000;
 
 /// What is known of a distinct row.
 struct Judged {
-    label: Label,
     /// What stands around its cells when it is written down.
     frame: Frame,
     /// Whether its reasons were left out because of [`MOST_EXPLAINED`].

@@ -1,8 +1,8 @@
 //! What it costs to score distinct rows and to load a model, in seconds of processor time.
 //!
-//! `cargo bench -p lurelight-learn --bench score` fits a forest of 256 trees and boosted trees as the own grid has them on
+//! `cargo bench -p lurelight-learn --bench score` fits a forest of 256 trees, boosted trees as the own grid has them and the blend on
 //! the rows of `LURELIGHT_UCI_DATA` (or as many synthetic ones), and scores each distinct one of them, and as many
-//! synthetic ones. `--write FOLDER` writes the two models there instead. Other arguments as for the bench `fit`; rates are in its printout, seconds a run in its `--json`.
+//! synthetic ones. `--write FOLDER` writes the three models there instead. Other arguments as for the bench `fit`; rates are in its printout, seconds a run in its `--json`.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and stops when it fails")]
 
@@ -11,7 +11,7 @@ mod measured;
 use std::hint::black_box;
 
 use lurelight_learn::synthetic::Statistics;
-use lurelight_learn::{Dataset, Estimator, RandomForestParams, grid};
+use lurelight_learn::{BlendParams, Dataset, Estimator, RandomForestParams, grid};
 use lurelight_model::{Artifact, Calibration, Family, Member, Model, ModelParts};
 use lurelight_schema::{CodeSet, FEATURE_COUNT, FeatureVector};
 use measured::Asked;
@@ -29,8 +29,9 @@ fn main() {
         .max_by_key(|point| point.n_estimators())
         .unwrap()
         .with_n_estimators(256);
-    for (name, estimator) in [("random forest", Estimator::RandomForest(forest)), ("boosted trees", boosted)]
-    {
+    let blend = Estimator::Blend(BlendParams::default());
+    let forest = Estimator::RandomForest(forest);
+    for (name, estimator) in [("random forest", forest), ("boosted trees", boosted), ("blend", blend)] {
         let model = model(estimator.fit(&data, seed).unwrap());
         if let Some(folder) = &write {
             let file = folder.join(name.replace(' ', "-")).with_extension("lure");
@@ -45,8 +46,8 @@ fn main() {
                 println!("{:>56} {:>9.0} rows/s", "", rows.len() as f64 / seconds);
             }
         }
-        let bytes = Artifact::new(model).unwrap().to_bytes();
-        let load = || drop(black_box(Artifact::from_bytes(black_box(&bytes)).unwrap()));
+        let bytes: &'static [u8] = Artifact::new(model).unwrap().to_bytes().leak();
+        let load = || drop(black_box(Artifact::from_bytes(black_box(bytes)).unwrap()));
         if lines.measure(&format!("{name}: loading"), load).is_some() {
             println!("{:>56} {:>9} bytes", "", bytes.len());
         }

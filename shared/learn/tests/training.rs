@@ -60,7 +60,7 @@ fn every_family_is_tried_and_the_card_tells_of_it() {
     // Synthetic classes differ clearly: a model that finds nothing is broken.
     assert!(card.held_out.all.metrics.figures.roc_auc.value > 0.9, "{:?}", card.held_out.all.metrics);
     assert_eq!(Card::from_json(card.to_json().unwrap().as_bytes()).unwrap(), card);
-    assert_eq!(Artifact::from_bytes(&artifact.to_bytes()).unwrap(), artifact);
+    assert_eq!(Artifact::from_bytes(artifact.to_bytes()).unwrap(), artifact);
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn main() {
     let compiled_in = concat!(env!("CARGO_MANIFEST_DIR"), "/../../functions/predict/model/model.lure");
     let named = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
     let path = named.unwrap_or_else(|| compiled_in.to_owned());
-    let artifact = Artifact::from_bytes(&std::fs::read(&path).unwrap()).unwrap();
+    let artifact = Artifact::from_bytes(std::fs::read(&path).unwrap()).unwrap();
     let model = artifact.model();
     if let Some(reason) = model.unexplained() {
         println!("{path}: {} is not explained: {reason}", model.family());

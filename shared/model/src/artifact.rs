@@ -11,6 +11,9 @@
 //! The hash is checked before a byte of the payload is decoded, and what was decoded is checked again
 //! before it becomes a [`Model`].
 
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
 use lurelight_schema::{Digest, fingerprint};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -27,11 +30,17 @@ const MAGIC: &[u8; 4] = b"LURE";
 const HEADER_BYTES: usize = 48;
 
 /// A model and the SHA-256 of its artifact.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Artifact {
     model: Model,
-    bytes: Vec<u8>,
-    digest: Digest,
+    bytes: Cow<'static, [u8]>,
+    digest: OnceLock<Digest>,
+}
+
+impl PartialEq for Artifact {
+    fn eq(&self, other: &Artifact) -> bool {
+        self.bytes == other.bytes
+    }
 }
 
 /// Bytes that are no artifact of a model.
@@ -104,8 +113,7 @@ impl Artifact {
         bytes.extend_from_slice(&(payload.len() as u64).to_le_bytes());
         bytes.extend_from_slice(&hash(&bytes[4..16], &payload));
         bytes.extend_from_slice(&payload);
-        let digest = Digest(Sha256::digest(&bytes).into());
-        Ok(Artifact { model, bytes, digest })
+        Ok(Artifact { model, bytes: bytes.into(), digest: OnceLock::new() })
     }
 
     /// Reads a model.
@@ -113,8 +121,9 @@ impl Artifact {
     /// # Errors
     ///
     /// See [`ArtifactError`]; no bytes panic, and whatever is read scores every row.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
-        let payload = checked_payload(bytes)?;
+    pub fn from_bytes(bytes: impl Into<Cow<'static, [u8]>>) -> Result<Artifact, ArtifactError> {
+        let bytes = bytes.into();
+        let payload = checked_payload(&bytes)?;
         let (decoded, rest) = postcard::take_from_bytes::<Payload>(payload)?;
         if !rest.is_empty() {
             return Err(ArtifactError::TrailingBytes(rest.len()));
@@ -123,7 +132,7 @@ impl Artifact {
             return Err(ArtifactError::Schema(Digest(decoded.schema)));
         }
         let model = Model::new(decoded.parts)?;
-        Ok(Artifact { model, bytes: bytes.to_vec(), digest: Digest(Sha256::digest(bytes).into()) })
+        Ok(Artifact { model, bytes, digest: OnceLock::new() })
     }
 
     /// The model.
@@ -135,13 +144,13 @@ impl Artifact {
     /// The bytes of the artifact.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        self.bytes.clone()
+        self.bytes.to_vec()
     }
 
     /// The SHA-256 of the whole artifact, by which the model is known everywhere.
     #[must_use]
-    pub const fn digest(&self) -> Digest {
-        self.digest
+    pub fn digest(&self) -> Digest {
+        *self.digest.get_or_init(|| Digest(Sha256::digest(&self.bytes).into()))
     }
 }
 
@@ -282,7 +291,7 @@ mod tests {
     #[test]
     fn artifacts_round_trip() {
         for artifact in [boosted(), linear(), voting()] {
-            let read = Artifact::from_bytes(&artifact.to_bytes()).unwrap();
+            let read = Artifact::from_bytes(artifact.to_bytes()).unwrap();
             assert_eq!(read, artifact);
             assert_eq!(read.to_bytes(), artifact.to_bytes());
         }
@@ -292,17 +301,17 @@ mod tests {
     fn every_truncation_and_every_flipped_bit_is_an_error() {
         let bytes = boosted().to_bytes();
         for end in 0..bytes.len() {
-            assert!(Artifact::from_bytes(&bytes[..end]).is_err(), "{end}");
+            assert!(Artifact::from_bytes(bytes[..end].to_vec()).is_err(), "{end}");
         }
         for bit in 0..8 * bytes.len() {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(Artifact::from_bytes(&flipped).is_err(), "{bit}");
+            assert!(Artifact::from_bytes(flipped).is_err(), "{bit}");
         }
         let mut longer = bytes.clone();
         longer.push(0);
-        assert!(matches!(Artifact::from_bytes(&longer), Err(ArtifactError::Length { .. })));
-        assert!(matches!(Artifact::from_bytes(&sealed(longer)), Err(ArtifactError::TrailingBytes(1))));
+        assert!(matches!(Artifact::from_bytes(longer.clone()), Err(ArtifactError::Length { .. })));
+        assert!(matches!(Artifact::from_bytes(sealed(longer)), Err(ArtifactError::TrailingBytes(1))));
     }
 
     #[test]
@@ -319,7 +328,7 @@ mod tests {
             (&sealed(other_schema), "another schema"),
         ];
         for (bytes, expected) in table {
-            let error = Artifact::from_bytes(bytes).unwrap_err().to_string();
+            let error = Artifact::from_bytes(bytes.to_vec()).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }
     }
@@ -342,7 +351,7 @@ mod tests {
             if let Some(cut) = cut {
                 bytes.truncate(HEADER_BYTES + cut.index(bytes.len() - HEADER_BYTES));
             }
-            if let Ok(artifact) = Artifact::from_bytes(&sealed(bytes)) {
+            if let Ok(artifact) = Artifact::from_bytes(sealed(bytes)) {
                 scores_are_probabilities(artifact.model());
             }
         }
@@ -350,7 +359,7 @@ mod tests {
         #[test]
         fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), seal in any::<bool>()) {
             let bytes = if seal { sealed([boosted().to_bytes()[..HEADER_BYTES].to_vec(), bytes].concat()) } else { bytes };
-            prop_assert!(Artifact::from_bytes(&bytes).is_err());
+            prop_assert!(Artifact::from_bytes(bytes).is_err());
         }
     }
 }

@@ -131,13 +131,22 @@ impl Classifier {
     /// [`Classifier::raw_score`] of each row, to the bit, and quicker for many rows.
     #[must_use]
     pub fn raw_scores(&self, vectors: &[FeatureVector]) -> Vec<f64> {
+        let scored = |trees: &Trees, finish: &dyn Fn(f64) -> f64| {
+            let mut scores = trees.sums(vectors);
+            scores.iter_mut().for_each(|score| *score = finish(*score));
+            scores
+        };
         match self {
-            Classifier::DecisionTree(trees) | Classifier::RandomForest(trees) => {
-                let mut scores = trees.sums(vectors);
-                scores.iter_mut().for_each(|score| *score /= trees.len() as f64);
-                scores
+            Classifier::DecisionTree(trees)
+            | Classifier::RandomForest(trees)
+            | Classifier::ExtraTrees(trees) => scored(trees, &|sum| sum / trees.len() as f64),
+            Classifier::GradientBoosting { base, trees } | Classifier::Blend { base, trees } => {
+                scored(trees, &|sum| base + sum)
             }
-            _ => vectors.iter().map(|vector| self.raw_score(*vector)).collect(),
+            Classifier::AdaBoost(trees) => trees.sums(vectors),
+            Classifier::LogisticRegression(_) | Classifier::NearestNeighbours(_) => {
+                vectors.iter().map(|vector| self.raw_score(*vector)).collect()
+            }
         }
     }
 

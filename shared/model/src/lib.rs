@@ -20,7 +20,7 @@
 //!     threshold: 0.5,
 //! })?;
 //! let bytes = Artifact::new(model)?.to_bytes();
-//! let artifact = Artifact::from_bytes(&bytes)?;
+//! let artifact = Artifact::from_bytes(bytes)?;
 //! assert!(artifact.model().probability(FeatureVector::MISSING) > 0.6);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

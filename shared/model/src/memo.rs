@@ -8,19 +8,18 @@ use lurelight_schema::FeatureVector;
 /// one. It belongs to one model; a new model needs a new memo.
 #[derive(Clone, Debug)]
 pub struct Memo {
-    /// The packed row and its probability; a row with a bit above the 60th is an empty place.
+    /// The packed row, every bit turned round, and its probability. So an empty place, which is no row, is zero: memory
+    /// that the system has ready, and gives out page by page as places are taken.
     places: Vec<(u64, f64)>,
     shift: u32,
 }
-
-const EMPTY: u64 = u64::MAX;
 
 impl Memo {
     /// An empty memo with 2^`bits` places of 16 bytes each; `bits` is taken to lie between 1 and 24.
     #[must_use]
     pub fn new(bits: u32) -> Memo {
         let bits = bits.clamp(1, 24);
-        Memo { places: vec![(EMPTY, 0.0); 1 << bits], shift: 64 - bits }
+        Memo { places: vec![(0, 0.0); 1 << bits], shift: 64 - bits }
     }
 
     /// The probability of a row, computed only where the memo does not have it.
@@ -31,9 +30,9 @@ impl Memo {
     ) -> f64 {
         let place = self.place(vector);
         let (row, probability) = &mut self.places[place];
-        if *row != vector.bits() {
+        if *row != !vector.bits() {
             *probability = compute(vector);
-            *row = vector.bits();
+            *row = !vector.bits();
         }
         *probability
     }
@@ -50,7 +49,7 @@ impl Memo {
         let mut numbers: HashMap<FeatureVector, usize> = HashMap::new();
         let known = |vector: &FeatureVector| {
             let (row, probability) = self.places[self.place(*vector)];
-            if row == vector.bits() {
+            if row == !vector.bits() {
                 return Ok(probability);
             }
             Err(*numbers.entry(*vector).or_insert_with(|| {
@@ -62,7 +61,7 @@ impl Memo {
         let computed = compute(&unknown);
         for (vector, probability) in unknown.iter().zip(&computed) {
             let place = self.place(*vector);
-            self.places[place] = (vector.bits(), *probability);
+            self.places[place] = (!vector.bits(), *probability);
         }
         answers.into_iter().map(|answer| answer.unwrap_or_else(|number| computed[number])).collect()
     }

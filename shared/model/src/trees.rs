@@ -3,10 +3,9 @@
 mod block;
 mod written;
 
-use lurelight_schema::{Code, CodeSet, FEATURE_COUNT, Feature, FeatureVector};
-use serde::{Deserialize, Serialize};
+use lurelight_schema::{Code, CodeSet, Feature, FeatureVector};
 
-use self::written::{Growing, Written};
+use self::written::{Written, arranged};
 
 /// The most nodes that one ensemble may have.
 pub const MAX_NODES: usize = 1 << 22;
@@ -47,20 +46,15 @@ pub struct Split {
 /// One or more binary trees over packed rows.
 ///
 /// Leaves point into one table of distinct values, which keeps a forest of pure leaves small.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Written", into = "Written")]
+#[derive(Clone, PartialEq)]
 pub struct Trees {
     nodes: Vec<Node>,
     roots: Vec<u32>,
     /// For each [`ABREAST`] trees the most splits on a path.
     depths: Vec<u8>,
     values: Vec<f64>,
-    /// The rows of each node: a leaf's own, a split's the sum of its leaves'.
+    /// The rows of each leaf, 0 for a split.
     rows: Vec<u32>,
-    /// How many leaves have the value 0 or 1.
-    pure_leaves: usize,
-    /// The features, those first that most rows are asked for.
-    most_asked: [u8; FEATURE_COUNT],
 }
 
 /// How many trees a row goes through side by side: a step waits for the one before it, but not for another tree's.
@@ -102,9 +96,12 @@ pub enum InvalidTrees {
     /// A value that is infinite or not a number.
     #[error("value {0} of the table is not finite")]
     NotFinite(usize),
-    /// A leaf that no row came to, or not one count a leaf.
-    #[error("every leaf needs the number of its rows, 1 or more")]
-    LeafRows,
+    /// A leaf that no row came to.
+    #[error("node {0} is a leaf without rows")]
+    LeafRows(usize),
+    /// Bytes, places or rows behind those of the last leaf.
+    #[error("more is written down than the nodes ask for")]
+    Surplus,
 }
 
 impl Trees {
@@ -112,9 +109,8 @@ impl Trees {
     ///
     /// # Errors
     ///
-    /// See [`InvalidTrees`]; node numbers count through all trees.
+    /// See [`InvalidTrees`]; nodes are numbered through all trees in the order in which they are kept, children in pairs.
     pub fn new(trees: &[Vec<TreeNode>]) -> Result<Trees, InvalidTrees> {
-        let node_count = trees.iter().map(Vec::len).sum();
         let leaf = |node: &TreeNode| if let TreeNode::Leaf(leaf) = node { Some(leaf.value) } else { None };
         // Most leaves of a forest have one of two values, which need not be sorted.
         let common = [0.0_f64, 1.0];
@@ -132,12 +128,14 @@ impl Trees {
             Some(common) => common_places[common],
             None => find(value),
         };
-        let nodes = trees.iter().flatten().map(|node| match node {
-            TreeNode::Split(split) => Ok((split.feature.index() as u32, split.left)),
-            TreeNode::Leaf(leaf) => Err((place(leaf.value), leaf.rows)),
-        });
-        let growing = Growing::read(nodes, node_count, &values)?;
-        Ok(growing.finish(values))
+        let mut written = Written::default();
+        for node in arranged(trees.iter().flatten())? {
+            match node {
+                TreeNode::Split(split) => written.push_split(split.feature.index(), split.left),
+                TreeNode::Leaf(leaf) => written.push_leaf(place(leaf.value), leaf.rows),
+            }
+        }
+        Written { values, ..written }.read()
     }
 
     /// How many trees there are; never 0.
@@ -180,10 +178,10 @@ impl Trees {
         sum + ones
     }
 
-    /// [`Trees::sum`] of each row, to the bit. Much quicker for many rows where most leaves are 0 or 1, as in a forest.
+    /// [`Trees::sum`] of each row, to the bit, and several times as quick for many rows.
     #[must_use]
     pub fn sums(&self, rows: &[FeatureVector]) -> Vec<f64> {
-        if rows.len() < block::LEAST_ROWS || 4 * self.pure_leaves < self.nodes.len() {
+        if rows.len() < block::LEAST_ROWS {
             return rows.iter().map(|row| self.sum(*row)).collect();
         }
         block::sums(self, rows)
@@ -274,9 +272,13 @@ fn is_one(value: f64) -> bool {
 }
 
 impl Node {
-    const fn new(feature: u32, left: CodeSet, child: usize) -> Node {
-        let right = !left.bits() as u64 & 15;
-        Node((2 * feature as u64) | right << 6 | (child as u64) << 32)
+    /// A split by the feature and the codes that go left, whose children have no place yet.
+    const fn split_on(feature: u32, left: u32) -> Node {
+        Node((2 * feature as u64) | (!left as u64 & 15) << 6)
+    }
+
+    const fn set_child(&mut self, child: usize) {
+        self.0 |= (child as u64) << 32;
     }
 
     const fn leaf(value: u32, at: usize) -> Node {
@@ -340,6 +342,8 @@ impl Split {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -402,39 +406,87 @@ mod tests {
 
         #[test]
         fn any_nodes_are_trees_or_refused(
-            nodes in prop::collection::vec(prop_oneof![any::<u32>(), 0..1u32 << 9, Just(31u32)], 0..40),
+            nodes in prop::collection::vec(prop_oneof![any::<u16>(), 0..1u16 << 9, Just(31u16), Just(u16::MAX)], 0..40),
+            far_places in prop::collection::vec(0..3u32, 0..4),
             values in prop::collection::vec(-1.0..1.0f64, 0..3),
-            leaf_rows in prop::collection::vec(0..3u32, 0..40),
+            leaf_rows in prop::collection::vec(prop_oneof![any::<u8>(), 1..3u8], 0..40),
+            many_rows in prop::collection::vec(0..300u32, 0..4),
             bits in 0..1u64 << 60,
         ) {
-            if let Ok(trees) = Trees::try_from(Written { nodes, values, leaf_rows }) {
+            let nodes = Cow::Owned(nodes.into_iter().flat_map(u16::to_le_bytes).collect());
+            let written = Written { nodes, far_places, values, leaf_rows: Cow::Owned(leaf_rows), many_rows };
+            if let Ok(trees) = written.clone().read() {
                 prop_assert!(trees.sum(FeatureVector::from_bits(bits).unwrap()).is_finite());
+                prop_assert_eq!(Trees::new(&trees.iter().collect::<Vec<_>>()).unwrap().iter().collect::<Vec<_>>(),
+                    trees.iter().collect::<Vec<_>>());
             }
         }
     }
 
+    /// Nodes with a leaf's rows for each of them, as they are written down.
+    fn written<'a>(nodes: &[u16], values: &[f64], leaf_rows: &'a [u8]) -> Written<'a> {
+        let nodes = Cow::Owned(nodes.iter().flat_map(|node| node.to_le_bytes()).collect());
+        Written { nodes, values: values.to_vec(), leaf_rows: Cow::Borrowed(leaf_rows), ..Written::default() }
+    }
+
     #[test]
     fn broken_trees_are_named() {
-        let table = [
-            (vec![], vec![], InvalidTrees::Empty),
-            (vec![31], vec![], InvalidTrees::Value(0)),
-            (vec![31], vec![f64::NAN], InvalidTrees::NotFinite(0)),
-            (vec![1 << 5, 31], vec![0.5], InvalidTrees::CutOff(1)),
-            (vec![1 << 5], vec![0.5], InvalidTrees::CutOff(2)),
-            (vec![30 | 1 << 5, 31, 31], vec![0.5], InvalidTrees::Split(0)),
-            (vec![15 << 5, 31, 31], vec![0.5], InvalidTrees::Split(0)),
-            (vec![0, 31, 31], vec![0.5], InvalidTrees::Split(0)),
-            (vec![1 << 9 | 1 << 5, 31, 31], vec![0.5], InvalidTrees::Split(0)),
+        let table: [(&[u16], &[f64], InvalidTrees); 10] = [
+            (&[], &[], InvalidTrees::Empty),
+            (&[31], &[], InvalidTrees::Value(0)),
+            (&[31], &[f64::NAN], InvalidTrees::NotFinite(0)),
+            (&[31 | 2047 << 5], &[0.5], InvalidTrees::Value(0)),
+            (&[1 << 5, 31], &[0.5], InvalidTrees::CutOff(1)),
+            (&[1 << 5], &[0.5], InvalidTrees::CutOff(2)),
+            (&[30 | 1 << 5, 31, 31], &[0.5], InvalidTrees::Split(0)),
+            (&[15 << 5, 31, 31], &[0.5], InvalidTrees::Split(0)),
+            (&[0, 31, 31], &[0.5], InvalidTrees::Split(0)),
+            (&[1 << 9 | 1 << 5, 31, 31], &[0.5], InvalidTrees::Split(0)),
         ];
         for (nodes, values, expected) in table {
-            assert_eq!(Trees::try_from(Written { nodes, values, leaf_rows: vec![1; 2] }), Err(expected));
+            assert_eq!(written(nodes, values, &[1; 2]).read(), Err(expected));
         }
-        let chain: Vec<u32> = std::iter::repeat_n([1 << 5, 31], 100).flatten().chain([31]).collect();
-        let written = Written { nodes: chain, values: vec![0.5], leaf_rows: vec![1; 101] };
-        assert_eq!(Trees::try_from(written), Err(InvalidTrees::TooDeep(180)));
-        for leaf_rows in [vec![], vec![1], vec![1, 0], vec![1, 1, 1]] {
-            let written = Written { nodes: vec![1 << 5, 31, 31], values: vec![0.5], leaf_rows };
-            assert_eq!(Trees::try_from(written), Err(InvalidTrees::LeafRows));
+        let chain: Vec<u16> = std::iter::repeat_n([1 << 5, 31], 100).flatten().chain([31]).collect();
+        assert_eq!(written(&chain, &[0.5], &[1; 101]).read(), Err(InvalidTrees::TooDeep(181)));
+        let leaf = |rows| vec![TreeNode::Leaf(Leaf { value: 0.5, rows })];
+        assert_eq!(Trees::new(&[leaf(1), leaf(0)]), Err(InvalidTrees::LeafRows(1)));
+        let split = TreeNode::Split(Split::at_most(Feature::ALL[0], Code::Minus, true));
+        assert_eq!(Trees::new(&[leaf(1), vec![split]]), Err(InvalidTrees::CutOff(2)));
+    }
+
+    #[test]
+    fn every_leaf_has_its_rows_and_no_more() {
+        let stump = [1 << 5, 31, 31];
+        let table: [(&[u8], InvalidTrees); 4] = [
+            (&[], InvalidTrees::LeafRows(1)),
+            (&[1, 0], InvalidTrees::LeafRows(2)),
+            (&[1, 255], InvalidTrees::LeafRows(2)),
+            (&[1, 1, 1], InvalidTrees::Surplus),
+        ];
+        for (leaf_rows, expected) in table {
+            assert_eq!(written(&stump, &[0.5], leaf_rows).read(), Err(expected));
         }
+        let whole = written(&stump, &[0.5], &[1, 1]);
+        assert!(whole.clone().read().is_ok());
+        let half = Cow::Owned([&*whole.nodes, &[7]].concat());
+        for surplus in [
+            Written { nodes: half, ..whole.clone() },
+            Written { far_places: vec![0], ..whole.clone() },
+            Written { many_rows: vec![300], ..whole },
+        ] {
+            assert_eq!(surplus.read(), Err(InvalidTrees::Surplus));
+        }
+    }
+
+    /// More values than have room beside a node, and more rows than a byte counts.
+    #[test]
+    fn large_numbers_are_written_elsewhere() {
+        let leaf = |number: u32| vec![TreeNode::Leaf(Leaf { value: f64::from(number), rows: number + 1 })];
+        let trees: Vec<_> = (0..3_000).map(leaf).collect();
+        let kept = Trees::new(&trees).unwrap();
+        let bytes = postcard::to_stdvec(&kept).unwrap();
+        let read: Trees = postcard::from_bytes(&bytes).unwrap();
+        assert_eq!(read, kept);
+        assert_eq!(read.iter().collect::<Vec<_>>(), trees);
     }
 }

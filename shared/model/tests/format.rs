@@ -40,7 +40,7 @@ fn models() -> Vec<(&'static str, Model)> {
     let donors = Donors::new(3, &[(row(0), 2), (row((1 << 60) - 4), 1), (plus, 3)]).unwrap();
     let most_frequent = Imputer::MostFrequent(std::array::from_fn(|i| i as i8 % 3 - 1));
     let alone = |imputer, classifier| vec![Member { imputer, classifier }];
-    let boosted = Classifier::GradientBoosting { base: 0.25, trees: trees(&[steps]) };
+    let boosted = Classifier::GradientBoosting { base: 0.25, trees: trees(std::slice::from_ref(&steps)) };
     let forest = Classifier::RandomForest(trees(&shares));
     let table = [
         (
@@ -51,6 +51,16 @@ fn models() -> Vec<(&'static str, Model)> {
         ("decision tree", alone(None, Classifier::DecisionTree(trees(&shares[..1]))), Calibration::None),
         ("random forest", alone(None, forest.clone()), platt),
         ("gradient boosting", alone(None, boosted.clone()), Calibration::None),
+        (
+            "extra trees",
+            alone(None, Classifier::ExtraTrees(trees(&[steps.clone(), stump.clone()]))),
+            Calibration::None,
+        ),
+        (
+            "blend",
+            alone(None, Classifier::Blend { base: 0.25, trees: trees(&[steps.clone(), stump.clone()]) }),
+            Calibration::None,
+        ),
         ("adaboost", alone(None, Classifier::AdaBoost(trees(&[stump]))), isotonic),
         (
             "nearest neighbours",
@@ -89,7 +99,7 @@ fn artifacts_of_format_1_are_read_and_written_as_ever() {
         }
         let golden = std::fs::read(golden_path(name)).unwrap();
         assert!(artifact.to_bytes() == golden, "{name} is written in other bytes than before");
-        assert_eq!(Artifact::from_bytes(&golden).unwrap(), artifact, "{name}");
+        assert_eq!(Artifact::from_bytes(golden).unwrap(), artifact, "{name}");
     }
 }
 
@@ -107,12 +117,14 @@ fn golden_artifacts_score_as_ever() {
             "gradient boosting",
             [0.7057850278370112, 0.22270013882530884, 0.22270013882530884, 0.22270013882530884],
         ),
+        ("extra trees", [0.665410558746814, 0.40733340004593027, 0.29421497216298875, 0.29421497216298875]),
+        ("blend", [0.8354835371034369, 0.3775406687981454, 0.18242552380635635, 0.18242552380635635]),
         ("adaboost", [0.6734326349248583, 0.6734326349248583, 0.1887703343990727, 0.1887703343990727]),
         ("nearest neighbours", [0.8, 0.9999, 0.0001, 0.15438708879488486]),
         ("soft vote", [0.7591425139185056, 0.4238500694126544, 0.1894750694126544, 0.5176000694126545]),
     ];
     for (name, probabilities) in expected {
-        let artifact = Artifact::from_bytes(&std::fs::read(golden_path(name)).unwrap()).unwrap();
+        let artifact = Artifact::from_bytes(std::fs::read(golden_path(name)).unwrap()).unwrap();
         for (row, probability) in rows().into_iter().zip(probabilities) {
             let ours = artifact.model().probability(row);
             assert!((ours - probability).abs() < 1e-12, "{name} on {row:?}: {ours}, {probability} expected");

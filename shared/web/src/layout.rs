@@ -1,6 +1,7 @@
 //! The frame around every page, and the one stylesheet.
 
 use std::fmt::Display;
+use std::io;
 
 use askama::Template;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -97,8 +98,7 @@ impl<'a> Page<'a> {
     /// Puts the frame around `content`, which must be HTML already (an askama template).
     pub fn render(&self, content: &dyn Display) -> Html<String> {
         let mut html = String::with_capacity(self.expected_bytes + STYLESHEET.len() + 16 * 1024);
-        let frame = Frame { page: self, content, stylesheet: STYLESHEET, stylesheet_path: STYLESHEET_PATH };
-        match frame.render_into(&mut html) {
+        match self.around(content).render_into(&mut html) {
             Ok(()) => Html(html),
             Err(error) => {
                 // Writing to a string fails only if a `Display` inside says so, and none of ours does.
@@ -106,6 +106,19 @@ impl<'a> Page<'a> {
                 Html(String::new())
             }
         }
+    }
+
+    /// Writes the frame with `content` in it, without holding all of it in memory.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    pub fn write(&self, content: &dyn Display, out: &mut dyn io::Write) -> io::Result<()> {
+        self.around(content).write_into(&mut { out })
+    }
+
+    fn around<'f>(&'f self, content: &'f dyn Display) -> Frame<'f> {
+        Frame { page: self, content, stylesheet: STYLESHEET, stylesheet_path: STYLESHEET_PATH }
     }
 }
 

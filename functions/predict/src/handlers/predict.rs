@@ -139,11 +139,13 @@ fn describe(
 fn json(context: &Context, scored: &Scored, shown: usize) -> Result<Vec<u8>, Error> {
     let next = scored.is_cut_after(shown).then_some(scored.skipped + shown);
     let mut out = json_head(context, scored.threshold, scored.explain > 0)?;
-    out.push_str(scored.rows.first(shown));
+    out.extend(scored.rows.first(shown).pieces());
     out.push_str(&json_tail(&scored.counts, &scored.report, scored.notices(), next)?);
     Ok(out.into_bytes())
 }
 
 fn csv(scored: &Scored, shown: usize, guarded: bool) -> Vec<u8> {
-    (csv_header(&scored.columns, guarded, scored.explain > 0) + scored.rows.first(shown)).into_bytes()
+    let mut out = csv_header(&scored.columns, guarded, scored.explain > 0);
+    out.extend(scored.rows.first(shown).pieces());
+    out.into_bytes()
 }

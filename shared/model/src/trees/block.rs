@@ -116,12 +116,27 @@ fn alike(trees: &Trees, rows: &[FeatureVector]) -> Vec<u32> {
     if rows.len() <= ROWS {
         return (0..rows.len() as u32).collect();
     }
+    let most_asked = most_asked(trees);
     let code = |row: &FeatureVector, feature: u8| row.bits() >> (2 * feature) & 3;
-    let key =
-        |row: &FeatureVector| trees.most_asked.iter().fold(0, |key, feature| key << 2 | code(row, *feature));
+    let key = |row: &FeatureVector| most_asked.iter().fold(0, |key, feature| key << 2 | code(row, *feature));
     let mut sorted: Vec<(u64, u32)> = rows.iter().map(key).zip(0..).collect();
     sorted.sort_unstable();
     sorted.into_iter().map(|(_, place)| place).collect()
+}
+
+/// The features, those first that most rows of the trees' own samples are asked for.
+fn most_asked(trees: &Trees) -> [u8; FEATURE_COUNT] {
+    let mut rows: Vec<u64> = trees.rows.iter().map(|rows| u64::from(*rows)).collect();
+    let mut asked = [0; FEATURE_COUNT];
+    // Children stand behind their parents.
+    for (at, node) in trees.nodes.iter().enumerate().rev().filter(|(_, node)| !node.is_leaf()) {
+        let [left, right] = trees.children(at);
+        rows[at] = rows[left] + rows[right];
+        asked[node.feature()] += rows[at];
+    }
+    let mut features = std::array::from_fn(|feature| feature as u8);
+    features.sort_by_key(|feature| std::cmp::Reverse(asked[usize::from(*feature)]));
+    features
 }
 
 /// Sets the planes of these rows, and returns the mask of all of them.

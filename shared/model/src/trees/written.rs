@@ -1,180 +1,242 @@
 //! Trees as they are written down, and as they are read again.
+//!
+//! Nodes are written in the order in which they are kept: a tree's root, then pairs of children, each pair as soon as its
+//! parent is the last split that waits for one (depth-first, left before right). So no place of a child is written, and no
+//! bytes can send a row astray; and reading needs no guess that a processor could get wrong: what is on top of a stack gets
+//! the next pair, and a node is pushed by whether it is a split, not by a branch.
 
-use lurelight_schema::{CodeSet, FEATURE_COUNT, Feature};
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
-use super::{ABREAST, InvalidTrees, MAX_DEPTH, MAX_NODES, Node, Trees, is_one};
+use lurelight_schema::CodeSet;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The feature of a leaf, as it is written down.
-const LEAF: u32 = 31;
+use super::{ABREAST, InvalidTrees, MAX_DEPTH, MAX_NODES, Node, TreeNode, Trees};
 
-/// The trees as an artifact carries them: nodes in preorder, from which the places of children follow, so that no bytes
-/// can send a row astray.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Written {
-    /// The feature (31: a leaf) in bits 0 to 4; of a split the codes that go left in bits 5 to 8, of a leaf the place of
-    /// its value from bit 5 on.
-    pub(super) nodes: Vec<u32>,
+/// The feature of a leaf.
+const LEAF: u16 = 31;
+
+/// The place of a leaf's value where it has no room beside the node.
+const FAR: u32 = 0x7ff;
+
+/// The rows of a leaf where they have no room in a byte.
+const MANY: u32 = 0xff;
+
+/// The trees as an artifact carries them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Written<'a> {
+    /// Two bytes a node, the lower one first: the feature (31: a leaf) in bits 0 to 4; from bit 5 on of a split the codes
+    /// that go left, a bit each, and of a leaf the place of its value, or 2,047.
+    #[serde(borrow)]
+    pub(super) nodes: Cow<'a, [u8]>,
+    /// The places of values for the leaves that have 2,047 there, in their order.
+    pub(super) far_places: Vec<u32>,
     pub(super) values: Vec<f64>,
-    /// In the order of the leaves.
-    pub(super) leaf_rows: Vec<u32>,
+    /// A byte a leaf in their order: its rows, or 255.
+    #[serde(borrow)]
+    pub(super) leaf_rows: Cow<'a, [u8]>,
+    /// The rows of the leaves that have 255 there, in their order.
+    pub(super) many_rows: Vec<u32>,
 }
 
-impl From<Trees> for Written {
-    fn from(trees: Trees) -> Written {
-        let (mut nodes, mut leaf_rows) = (Vec::with_capacity(trees.nodes.len()), Vec::new());
-        for at in trees.roots().flat_map(|root| trees.preorder(root)) {
-            let node = trees.nodes[at];
+impl Serialize for Trees {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut written = Written { values: self.values.clone(), ..Written::default() };
+        for (node, rows) in self.nodes.iter().zip(&self.rows) {
             match node.split() {
-                Some(split) => nodes.push(split.feature.index() as u32 | u32::from(split.left.bits()) << 5),
-                None => {
-                    nodes.push(LEAF | (node.value() as u32) << 5);
-                    leaf_rows.push(trees.rows[at]);
-                }
+                Some(split) => written.push_split(split.feature.index(), split.left),
+                None => written.push_leaf(node.value() as u32, *rows),
             }
         }
-        Written { nodes, values: trees.values, leaf_rows }
+        written.serialize(serializer)
     }
 }
 
-impl TryFrom<Written> for Trees {
-    type Error = InvalidTrees;
-
-    fn try_from(Written { nodes, values, leaf_rows }: Written) -> Result<Trees, InvalidTrees> {
-        let mut rows = leaf_rows.iter().copied();
-        let read = nodes.iter().map(|bare| match bare & LEAF {
-            LEAF => Err((bare >> 5, rows.next().unwrap_or(0))),
-            // Nothing stands behind the codes; with something there the split is none.
-            feature if bare >> 9 == 0 => Ok((feature, CodeSet::from_bits((bare >> 5) as u8))),
-            feature => Ok((feature, CodeSet::EMPTY)),
-        });
-        let growing = Growing::read(read, nodes.len(), &values)?;
-        if rows.next().is_some() {
-            return Err(InvalidTrees::LeafRows);
-        }
-        Ok(growing.finish(values))
+impl<'de> Deserialize<'de> for Trees {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Trees, D::Error> {
+        Written::deserialize(deserializer)?.read().map_err(D::Error::custom)
     }
 }
 
-/// Trees that are being read in preorder.
-pub(super) struct Growing {
-    nodes: Vec<Node>,
-    roots: Vec<u32>,
-    depths: Vec<u8>,
-    rows: Vec<u32>,
-    pure_leaves: usize,
-    /// The rows that each feature is asked for.
-    asked: [u64; FEATURE_COUNT],
-}
+impl Written<'_> {
+    fn push(&mut self, node: u16) {
+        self.nodes.to_mut().extend(node.to_le_bytes());
+    }
 
-/// A split whose subtrees are being read: its place, that of its left child, and whether the right subtree is being read.
-struct OpenSplit {
-    at: usize,
-    child: usize,
-    in_right: bool,
-}
+    pub(super) fn push_split(&mut self, feature: usize, left: CodeSet) {
+        self.push(feature as u16 | u16::from(left.bits()) << 5);
+    }
 
-impl Growing {
-    /// Reads splits, each a feature with the codes that go left, and leaves, each the place of its value with its rows.
-    pub(super) fn read(
-        written: impl Iterator<Item = Result<(u32, CodeSet), (u32, u32)>>,
-        count: usize,
-        values: &[f64],
-    ) -> Result<Growing, InvalidTrees> {
-        if count == 0 {
+    pub(super) fn push_leaf(&mut self, place: u32, rows: u32) {
+        self.push(LEAF | (place.min(FAR) as u16) << 5);
+        self.far_places.extend((place >= FAR).then_some(place));
+        self.leaf_rows.to_mut().push(rows.min(MANY) as u8);
+        self.many_rows.extend((rows >= MANY).then_some(rows));
+    }
+
+    /// The trees, every node of them checked.
+    pub(super) fn read(self) -> Result<Trees, InvalidTrees> {
+        let (nodes, half) = self.nodes.as_chunks::<2>();
+        if nodes.is_empty() {
             return Err(InvalidTrees::Empty);
         }
-        if count > MAX_NODES || values.len() > MAX_NODES {
+        if nodes.len() > MAX_NODES || self.values.len() > MAX_NODES {
             return Err(InvalidTrees::TooManyNodes);
         }
-        if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+        if let Some(at) = self.values.iter().position(|value| !value.is_finite()) {
             return Err(InvalidTrees::NotFinite(at));
         }
-        let mut growing = Growing {
-            nodes: Vec::with_capacity(count),
-            roots: Vec::new(),
-            depths: Vec::new(),
-            rows: Vec::with_capacity(count),
-            pure_leaves: 0,
-            asked: [0; FEATURE_COUNT],
+        let mut reading = Reading {
+            written: nodes,
+            leaf_rows: &self.leaf_rows,
+            values: self.values.len() as u32,
+            leaves: 0,
+            far_places: self.far_places.iter(),
+            many_rows: self.many_rows.iter(),
+            nodes: vec![Node(0); nodes.len()],
+            rows: vec![0; nodes.len()],
         };
-        let is_pure: Vec<bool> = values.iter().map(|value| *value == 0.0 || is_one(*value)).collect();
-        let mut open: Vec<OpenSplit> = Vec::with_capacity(MAX_DEPTH + 1);
-        for (number, node) in written.enumerate() {
-            let here = match open.last() {
-                Some(split) => split.child + usize::from(split.in_right),
-                None => growing.begin_tree(),
-            };
-            match node {
-                Ok((feature, left)) => {
-                    if feature as usize >= Feature::ALL.len()
-                        || left == CodeSet::EMPTY
-                        || left == CodeSet::ALL
-                    {
-                        return Err(InvalidTrees::Split(number));
-                    }
-                    let child = growing.nodes.len();
-                    growing.nodes[here] = Node::new(feature, left, child);
-                    growing.extend(2);
-                    open.push(OpenSplit { at: here, child, in_right: false });
-                    if open.len() > MAX_DEPTH {
-                        return Err(InvalidTrees::TooDeep(number));
-                    }
-                    if let Some(depth) = growing.depths.last_mut() {
-                        *depth = (*depth).max(open.len() as u8);
-                    }
+        let (roots, depths) = reading.trees()?;
+        if reading.has_more() || !half.is_empty() {
+            return Err(InvalidTrees::Surplus);
+        }
+        let Reading { nodes, rows, .. } = reading;
+        Ok(Trees { nodes, roots, depths, values: self.values, rows })
+    }
+}
+
+/// Trees that are being read.
+struct Reading<'a> {
+    written: &'a [[u8; 2]],
+    leaf_rows: &'a [u8],
+    /// How many values there are.
+    values: u32,
+    /// The leaves that were read.
+    leaves: usize,
+    far_places: std::slice::Iter<'a, u32>,
+    many_rows: std::slice::Iter<'a, u32>,
+    nodes: Vec<Node>,
+    rows: Vec<u32>,
+}
+
+/// The splits of a tree that wait for their children, with the depth of these. There are no more than one a level beside
+/// the last, and places enough that a mask keeps an index inside.
+struct Waiting {
+    splits: [(u32, u8); Waiting::PLACES],
+    len: usize,
+}
+
+impl Waiting {
+    const PLACES: usize = 128;
+
+    /// Takes what is pushed only where it is a split.
+    #[inline(always)]
+    fn push(&mut self, at: usize, depth: u8, is_split: bool) {
+        self.splits[self.len % Waiting::PLACES] = (at as u32, depth);
+        self.len += usize::from(is_split);
+    }
+
+    #[inline(always)]
+    fn pop(&mut self) -> Option<(usize, u8)> {
+        self.len = self.len.checked_sub(1)?;
+        let (at, depth) = self.splits[self.len % Waiting::PLACES];
+        Some((at as usize, depth))
+    }
+}
+
+impl Reading<'_> {
+    /// Reads all trees: the places of their roots, and the greatest depth of each [`ABREAST`] of them.
+    fn trees(&mut self) -> Result<(Vec<u32>, Vec<u8>), InvalidTrees> {
+        let (mut roots, mut depths) = (Vec::new(), Vec::new());
+        let mut waiting = Waiting { splits: [(0, 0); Waiting::PLACES], len: 0 };
+        let mut at = 0;
+        while at < self.written.len() {
+            if roots.len() % ABREAST == 0 {
+                depths.push(0);
+            }
+            roots.push(at as u32);
+            let mut deepest = 0;
+            let is_split = self.node(at)?;
+            waiting.push(at, 1, is_split);
+            at += 1;
+            while let Some((parent, depth)) = waiting.pop() {
+                if at + 2 > self.written.len() {
+                    return Err(InvalidTrees::CutOff(2 * (waiting.len + 1) + at - self.written.len()));
                 }
-                Err((value, rows)) => {
-                    let Some(is_pure) = is_pure.get(value as usize) else {
-                        return Err(InvalidTrees::Value(number));
-                    };
-                    if rows == 0 {
-                        return Err(InvalidTrees::LeafRows);
-                    }
-                    (growing.nodes[here], growing.rows[here]) = (Node::leaf(value, here), rows);
-                    growing.pure_leaves += usize::from(*is_pure);
-                    // A leaf ends every subtree whose right side it closes; the next node starts a right side.
-                    while let Some(split) = open.pop_if(|split| split.in_right) {
-                        let rows = growing.rows[split.child].saturating_add(growing.rows[split.child + 1]);
-                        growing.rows[split.at] = rows;
-                        growing.asked[growing.nodes[split.at].feature()] += u64::from(rows);
-                    }
-                    if let Some(split) = open.last_mut() {
-                        split.in_right = true;
-                    }
+                if usize::from(depth) > MAX_DEPTH {
+                    return Err(InvalidTrees::TooDeep(at));
                 }
+                deepest = deepest.max(depth);
+                self.nodes[parent].set_child(at);
+                let [left, right] = [self.node(at)?, self.node(at + 1)?];
+                waiting.push(at + 1, depth + 1, right);
+                waiting.push(at, depth + 1, left);
+                at += 2;
+            }
+            if let Some(depth) = depths.last_mut() {
+                *depth = deepest.max(*depth);
             }
         }
-        if !open.is_empty() {
-            return Err(InvalidTrees::CutOff(1 + open.iter().filter(|split| !split.in_right).count()));
-        }
-        Ok(growing)
+        Ok((roots, depths))
     }
 
-    fn begin_tree(&mut self) -> usize {
-        if self.roots.len().is_multiple_of(ABREAST) {
-            self.depths.push(0);
-        }
-        self.roots.push(self.nodes.len() as u32);
-        self.extend(1);
-        self.nodes.len() - 1
-    }
-
-    /// Makes room for nodes that are read later.
+    /// Reads one node, and says whether it is a split.
     #[inline(always)]
-    fn extend(&mut self, count: usize) {
-        for _ in 0..count {
-            self.nodes.push(Node(0));
-            self.rows.push(0);
+    fn node(&mut self, at: usize) -> Result<bool, InvalidTrees> {
+        let written = u16::from_le_bytes(self.written[at]);
+        let (feature, rest) = (written & LEAF, u32::from(written >> 5));
+        let is_leaf = feature == LEAF;
+        let (mut place, mut rows) = (rest, u32::from(self.leaf_rows.get(self.leaves).copied().unwrap_or(0)));
+        if is_leaf && place == FAR {
+            place = self.far_places.next().copied().unwrap_or(u32::MAX);
         }
+        if is_leaf && rows == MANY {
+            rows = self.many_rows.next().copied().unwrap_or(0);
+        }
+        let is_fit = if is_leaf {
+            (place < self.values) & (rows > 0)
+        } else {
+            (feature < 30) & (rest.wrapping_sub(1) < 14)
+        };
+        if !is_fit {
+            return Err(match is_leaf {
+                false => InvalidTrees::Split(at),
+                true if rows == 0 => InvalidTrees::LeafRows(at),
+                true => InvalidTrees::Value(at),
+            });
+        }
+        self.leaves += usize::from(is_leaf);
+        let (leaf, split) = (Node::leaf(place, at), Node::split_on(u32::from(feature), rest));
+        self.nodes[at] = if is_leaf { leaf } else { split };
+        self.rows[at] = if is_leaf { rows } else { 0 };
+        Ok(!is_leaf)
     }
 
-    pub(super) fn finish(self, values: Vec<f64>) -> Trees {
-        let Growing { nodes, roots, depths, rows, pure_leaves, asked } = self;
-        let mut most_asked: [u8; FEATURE_COUNT] = std::array::from_fn(|feature| feature as u8);
-        most_asked.sort_by_key(|feature| std::cmp::Reverse(asked[usize::from(*feature)]));
-        Trees { nodes, roots, depths, values, rows, pure_leaves, most_asked }
+    /// Whether something was written that no node asked for.
+    fn has_more(&self) -> bool {
+        self.leaves < self.leaf_rows.len() || self.far_places.len() + self.many_rows.len() > 0
     }
+}
+
+/// The nodes of trees in preorder in the order in which they are kept.
+pub(super) fn arranged<'t>(
+    preorder: impl Iterator<Item = &'t TreeNode>,
+) -> Result<Vec<&'t TreeNode>, InvalidTrees> {
+    let mut kept = Vec::with_capacity(preorder.size_hint().0);
+    let mut waiting: Vec<usize> = Vec::with_capacity(MAX_DEPTH + 2);
+    for node in preorder {
+        let here = waiting.pop().unwrap_or(kept.len());
+        if here == kept.len() {
+            kept.push(node);
+        } else {
+            kept[here] = node;
+        }
+        if matches!(node, TreeNode::Split(_)) {
+            waiting.extend([kept.len() + 1, kept.len()]);
+            kept.extend([node, node]);
+        }
+    }
+    if waiting.is_empty() { Ok(kept) } else { Err(InvalidTrees::CutOff(waiting.len())) }
 }
 
 impl std::fmt::Debug for Trees {

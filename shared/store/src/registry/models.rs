@@ -54,7 +54,7 @@ impl ModelRegistry {
             );
             return Err(self.error(ErrorKind::Damaged, &key, message));
         }
-        Artifact::from_bytes(&bytes).map_err(|error| {
+        Artifact::from_bytes(Vec::from(bytes)).map_err(|error| {
             self.error(ErrorKind::Invalid, &key, format!("cannot be used: {error}")).because(error)
         })
     }
