@@ -209,23 +209,23 @@ pub(crate) fn leaf<O: Objective>(objective: &O, total: O::Weight) -> TreeNode {
     TreeNode::Leaf(Leaf { value: objective.leaf(sums), rows: sums.rows as u32 })
 }
 
-/// Writes the rows that go left to the front of `to`, the others from its end on, and returns how many go left. Every
-/// row is written to both places, so that there is no branch to be guessed wrongly.
+/// How many rows are asked before any is moved, so that there is no branch to be guessed wrongly.
+const TOGETHER: usize = u64::BITS as usize;
+
+/// Writes the rows that go left to the front of `to`, the others from its end on, and returns how many go left.
 #[inline(always)]
 pub(crate) fn part<W: Copy>(
     from: &[Sample<W>],
     to: &mut [Sample<W>],
     goes_left: impl Fn(&Sample<W>) -> bool,
 ) -> usize {
-    let (mut left, mut right) = (0, from.len());
-    for sample in from {
-        to[left] = *sample;
-        to[right - 1] = *sample;
-        let goes_left = usize::from(goes_left(sample));
-        left += goes_left;
-        right -= 1 - goes_left;
+    let (rows, last) = from.as_chunks::<TOGETHER>();
+    let mut left = 0;
+    let mut free = to;
+    for rows in rows {
+        (left, free) = part_some(rows, free, left, &goes_left);
     }
-    left
+    part_some(last, free, left, &goes_left).0
 }
 
 /// Writes the rows that are wanted to the front of `to`, and returns how many they are.
@@ -235,12 +235,50 @@ pub(crate) fn keep<W: Copy>(
     to: &mut [Sample<W>],
     is_wanted: impl Fn(&Sample<W>) -> bool,
 ) -> usize {
+    let (rows, last) = from.as_chunks::<TOGETHER>();
     let mut kept = 0;
-    for sample in from {
-        to[kept] = *sample;
-        kept += usize::from(is_wanted(sample));
+    for rows in rows {
+        kept += copy(rows, those(rows, &is_wanted), &mut to[kept..]);
     }
-    kept
+    kept + copy(last, those(last, &is_wanted), &mut to[kept..])
+}
+
+/// Parts a few rows into the places that are free, and returns how many have gone left together with `left`, and what is
+/// free then.
+#[inline(always)]
+fn part_some<'a, W: Copy>(
+    rows: &[Sample<W>],
+    free: &'a mut [Sample<W>],
+    left: usize,
+    goes_left: impl Fn(&Sample<W>) -> bool,
+) -> (usize, &'a mut [Sample<W>]) {
+    let lefts = those(rows, goes_left);
+    let kept = copy(rows, lefts, free);
+    let (_, free) = free.split_at_mut(kept);
+    let (free, last) = free.split_at_mut(free.len() + kept - rows.len());
+    copy(rows, !lefts & those(rows, |_| true), last);
+    (left + kept, free)
+}
+
+/// Some of up to 64 rows, a bit each.
+#[inline(always)]
+fn those<W>(rows: &[Sample<W>], are: impl Fn(&Sample<W>) -> bool) -> u64 {
+    let mut bits = 0;
+    for (at, row) in rows.iter().enumerate() {
+        bits |= u64::from(are(row)) << at;
+    }
+    bits
+}
+
+/// Copies some of up to 64 rows, and returns how many.
+#[inline(always)]
+fn copy<W: Copy>(rows: &[Sample<W>], mut those: u64, to: &mut [Sample<W>]) -> usize {
+    let count = those.count_ones() as usize;
+    for to in &mut to[..count] {
+        *to = rows[those.trailing_zeros() as usize];
+        those &= those.wrapping_sub(1);
+    }
+    count
 }
 
 #[cfg(test)]
