@@ -22,12 +22,6 @@ pub(crate) trait Weight: Copy + Default + PartialEq {
 pub(crate) struct Counts(u64);
 
 impl Counts {
-    /// One row.
-    pub(crate) const PHISHING: Counts = Counts(1 << 32 | 1);
-
-    /// One row.
-    pub(crate) const LEGITIMATE: Counts = Counts(1);
-
     pub(crate) const fn new(phishing: u32, legitimate: u32) -> Counts {
         Counts((phishing as u64) << 32 | (phishing as u64 + legitimate as u64))
     }

@@ -13,7 +13,7 @@ use crate::decision_tree::{Criterion, Entropy, Gini};
 use crate::fields::Fields;
 use crate::grow::Grower;
 use crate::grow_drawn::grow_drawn;
-use crate::histogram::{Counts, Sample, Weight};
+use crate::histogram::{Counts, Sample};
 use crate::limits::Limits;
 use crate::param::{ParamError, check_at_least};
 use crate::random::stream;
@@ -150,14 +150,12 @@ fn row_owners(data: &Dataset) -> Vec<u32> {
 
 /// Draws as many rows as there are, with replacement, and puts the distinct vectors that were drawn into `samples`.
 fn bootstrap(numbers: &[u64], owners: &[u32], samples: &mut Vec<Sample<Counts>>, rng: &mut impl Rng) {
-    samples.clear();
-    samples.extend(numbers.iter().map(|number| Sample { number: *number, weight: Counts::default() }));
     let count = owners.len() as u64;
+    let mut times = vec![[0_u32; 2]; numbers.len()];
     let mut draw = |random: u32| {
         // Half of a random number, scaled: a row is drawn more often than another by 2⁻³² of all draws at most.
-        let owner = owners[((u64::from(random) * count) >> 32) as usize];
-        let weight = &mut samples[owner as usize / 2].weight;
-        *weight = weight.plus([Counts::LEGITIMATE, Counts::PHISHING][owner as usize % 2]);
+        let owner = owners[((u64::from(random) * count) >> 32) as usize] as usize;
+        times.as_flattened_mut()[owner] += 1;
     };
     for _ in 0..count / 2 {
         let random = rng.next_u64();
@@ -167,10 +165,11 @@ fn bootstrap(numbers: &[u64], owners: &[u32], samples: &mut Vec<Sample<Counts>>,
     if count % 2 == 1 {
         draw(rng.next_u32());
     }
+    samples.resize(numbers.len(), Sample { number: 0, weight: Counts::default() });
     let mut kept = 0;
-    for place in 0..samples.len() {
-        samples[kept] = samples[place];
-        kept += usize::from(samples[kept].weight != Counts::default());
+    for (number, [legitimate, phishing]) in numbers.iter().zip(times) {
+        samples[kept] = Sample { number: *number, weight: Counts::new(phishing, legitimate) };
+        kept += usize::from(phishing + legitimate > 0);
     }
     samples.truncate(kept);
 }
