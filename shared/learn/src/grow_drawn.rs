@@ -1,32 +1,28 @@
 //! Growing one tree of a forest: a few features are drawn for each split, and only these are counted.
 //!
-//! Most nodes of a full tree have a handful of rows, in which most features have one code. Such features cannot be split,
-//! and are not counted.
+//! Rows are moved at each split, so that those of a node lie side by side, until they are so few that they are told by
+//! bits instead.
 
 use lurelight_model::{TreeNode, Work, widest};
 use lurelight_schema::{FEATURE_COUNT, Feature};
 use rand::Rng;
 
-use crate::best_split::{Objective, Search};
+use crate::best_split::{ABREAST, Objective, Search};
+use crate::drawn::{AT_ONCE, Countable, Drawn, LOW};
 use crate::grow::{keep, leaf, part};
+use crate::grow_few::{FEW, Scratch, grow_few};
 use crate::histogram::{self, Counts, Sample, Weight};
 use crate::limits::Limits;
 
-/// How many features are counted in one pass.
-const AT_ONCE: usize = 5;
-
-/// The low bit of each of the 30 features.
-const LOW: u64 = 0x0555_5555_5555_5555;
-
 /// Grows a tree on packed rows and returns it in preorder; depth-first, whatever the limit on leaves. The rows are
-/// overwritten: at each depth they move to the other of the two, which are as long.
+/// overwritten: at each depth they move to the other of the two, which are as long. No two of them are equal.
 pub(crate) fn grow_drawn<O: Objective<Weight = Counts>>(
     rows: &mut [Vec<Sample<Counts>>; 2],
     objective: &O,
     limits: &Limits,
     rng: &mut impl Rng,
 ) -> Vec<TreeNode> {
-    widest(Growing { rows, objective, limits, rng })
+    widest(Growing { rows, objective, limits, rng, few: FEW, scratch: &mut Scratch::default() })
 }
 
 /// A tree that is to be grown.
@@ -35,6 +31,9 @@ struct Growing<'a, O, R> {
     objective: &'a O,
     limits: &'a Limits,
     rng: &'a mut R,
+    /// From how many rows down a subtree is grown on bit masks.
+    few: usize,
+    scratch: &'a mut Scratch,
 }
 
 impl<O: Objective<Weight = Counts>, R: Rng> Work for Growing<'_, O, R> {
@@ -48,29 +47,32 @@ impl<O: Objective<Weight = Counts>, R: Rng> Work for Growing<'_, O, R> {
 
 #[inline(always)]
 fn grow<O: Objective<Weight = Counts>, R: Rng, const LANES: usize>(
-    Growing { rows, objective, limits, rng }: Growing<'_, O, R>,
+    Growing { rows, objective, limits, rng, few, scratch }: Growing<'_, O, R>,
 ) -> Vec<TreeNode> {
     let [even, odd] = rows;
     // As long as the samples: what it holds is written before it is read.
     odd.resize(even.len(), Sample { number: 0, weight: Counts::default() });
-    let mut drawn = Drawn { features: Feature::ALL, rng };
+    let mut drawn = Drawn::new(rng);
     let total = even.iter().fold(Counts::default(), |sum, sample| sum.plus(sample.weight));
+    let may_miss = even.iter().any(|sample| sample.number & sample.number >> 1 & LOW != 0);
     let mut nodes = Vec::with_capacity(even.len() / 2);
     // What is still to be grown: the rows of a subtree, its depth and the sums.
     let mut waiting = vec![(0, even.len(), 0, total)];
     while let Some((start, end, depth, total)) = waiting.pop() {
         let (from, to) = if depth % 2 == 0 { (&mut *even, &mut *odd) } else { (&mut *odd, &mut *even) };
         let rows = &from[start..end];
-        let search = Search::new(objective, limits, objective.sums(total), depth);
-        let best = search.and_then(|mut search| {
-            drawn.try_features::<O, LANES>(
-                limits.max_features.unwrap_or(FEATURE_COUNT),
-                varying(rows),
-                rows,
-                &mut search,
-            );
-            search.best
-        });
+        if !rows.is_empty() && rows.len() <= few {
+            grow_few(rows, (depth, total), objective, limits, &mut drawn, scratch, &mut nodes);
+            continue;
+        }
+        let mut best = None;
+        if rows.len() > 1
+            && let Some(mut search) = Search::new(objective, limits, objective.sums(total), depth)
+        {
+            let count = limits.max_features.unwrap_or(FEATURE_COUNT);
+            drawn.try_features(count, &mut Many::<LANES> { rows, total, may_miss }, &mut search);
+            best = search.best;
+        }
         let Some(best) = best else {
             nodes.push(leaf(objective, total));
             continue;
@@ -81,7 +83,7 @@ fn grow<O: Objective<Weight = Counts>, R: Rng, const LANES: usize>(
             continue;
         }
         let shift = 2 * best.split.feature.index() as u32;
-        let left = u32::from(best.split.left.bits());
+        let left = u64::from(best.split.left.bits());
         let goes_left = |sample: &Sample<Counts>| left >> (sample.number >> shift & 3) & 1 == 1;
         let ends = |total| Search::new(objective, limits, objective.sums(total), depth + 1).is_none();
         let to = &mut to[start..end];
@@ -102,81 +104,62 @@ fn grow<O: Objective<Weight = Counts>, R: Rng, const LANES: usize>(
     nodes
 }
 
-/// The features that have more than one code among the rows, each by its low bit.
-#[inline(always)]
-fn varying(rows: &[Sample<Counts>]) -> u64 {
-    let (any, all) =
-        rows.iter().fold((0, u64::MAX), |(any, all), sample| (any | sample.number, all & sample.number));
-    let differing = any & !all;
-    (differing | differing >> 1) & LOW
+/// A node's rows, packed.
+struct Many<'a, const LANES: usize> {
+    rows: &'a [Sample<Counts>],
+    total: Counts,
+    /// Whether a row of the tree misses a value.
+    may_miss: bool,
 }
 
-/// Features in random order. What one node has drawn is where the next one begins to shuffle.
-struct Drawn<'a, R> {
-    features: [Feature; FEATURE_COUNT],
-    rng: &'a mut R,
-}
-
-impl<R: Rng> Drawn<'_, R> {
-    /// Tries `count` features drawn without replacement, and goes on drawing until one can be split.
+impl<const LANES: usize> Countable for Many<'_, LANES> {
     #[inline(always)]
-    fn try_features<O: Objective<Weight = Counts>, const LANES: usize>(
+    fn varying(&self) -> u64 {
+        let bits = |(any, all), sample: &Sample<Counts>| (any | sample.number, all & sample.number);
+        let (any, all) = self.rows.iter().fold((0, u64::MAX), bits);
+        let differing = any & !all;
+        (differing | differing >> 1) & LOW
+    }
+
+    #[inline(always)]
+    fn try_all<O: Objective<Weight = Counts>>(
         &mut self,
-        count: usize,
-        varying: u64,
-        rows: &[Sample<Counts>],
+        features: &[Feature; AT_ONCE],
+        len: usize,
         search: &mut Search<'_, O>,
     ) {
-        let (count, mut left) = (count.min(FEATURE_COUNT), varying);
-        let mut place = 0;
-        while place < count && left != 0 {
-            let mut chosen = [self.features[0]; AT_ONCE];
-            let mut len = 0;
-            let until = count.min(place + AT_ONCE);
-            // The digits of one random number, of bases 30, 29, …, draw five features.
-            let mut random = self.rng.next_u64();
-            for place in place..until {
-                let scaled = u128::from(random) * (FEATURE_COUNT - place) as u128;
-                random = scaled as u64;
-                self.features.swap(place, place + (scaled >> 64) as usize);
-                let feature = self.features[place];
-                let bit = 1 << (2 * feature.index());
-                chosen[len] = feature;
-                len += usize::from(varying & bit != 0);
-                left &= !bit;
+        let [first, ..] = *features;
+        if len == 1 {
+            let [histogram] = histogram::of::<1, LANES>(self.rows, [first], self.may_miss);
+            search.try_feature(first, &histogram);
+            return;
+        }
+        let histograms = histogram::of::<AT_ONCE, LANES>(self.rows, *features, self.may_miss);
+        if self.may_miss || !search.is_ordered() {
+            for (feature, histogram) in features.iter().zip(&histograms).take(len) {
+                search.try_feature(*feature, histogram);
             }
-            place = until;
-            try_all::<O, LANES>(&chosen[..len], rows, search);
+            return;
         }
-        // Going on to draw meets those that vary in an order in which each may be the next.
-        while search.best.is_none() && left != 0 {
-            let nth = (u64::from(self.rng.next_u32()) * u64::from(left.count_ones())) >> 32;
-            let bit = (0..nth).fold(left, |rest, _| rest & (rest - 1)).trailing_zeros();
-            left &= !(1 << bit);
-            try_all::<O, LANES>(&[Feature::ALL[bit as usize / 2]], rows, search);
+        let mut lefts = [Counts::default(); 2 * ABREAST];
+        for (nth, [minus, zero, ..]) in histograms.into_iter().enumerate().take(len) {
+            (lefts[nth], lefts[nth + ABREAST]) = (minus, minus.plus(zero));
         }
-    }
-}
-
-#[inline(always)]
-fn try_all<O: Objective<Weight = Counts>, const LANES: usize>(
-    features: &[Feature],
-    rows: &[Sample<Counts>],
-    search: &mut Search<'_, O>,
-) {
-    for (feature, histogram) in features.iter().zip(&histogram::of::<AT_ONCE, LANES>(rows, features)) {
-        search.try_feature(*feature, histogram);
+        search.try_at_once(features, self.total, &lefts);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use lurelight_model::Trees;
     use lurelight_schema::FeatureVector;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::decision_tree::Gini;
+    use crate::Splits;
+    use crate::decision_tree::{Entropy, Gini};
     use crate::random::stream;
 
     const FREE: Limits = Limits { max_features: Some(5), ..Limits::FREE };
@@ -204,6 +187,48 @@ mod tests {
                 prop_assert!(depth.is_some() || least > 1.0 || value == f64::from(*p) / f64::from(p + l)
                     // Two vectors of equal shares need no split.
                     || rows.iter().any(|(other, _)| other != bits && reached(*other) == value));
+            }
+        }
+    }
+
+    /// The same tree, grown on bit masks from any number of rows down, and with narrow instructions.
+    fn grown(
+        rows: &[Sample<Counts>],
+        limits: &Limits,
+        objective: &impl Objective<Weight = Counts>,
+        seed: u64,
+    ) -> [Vec<TreeNode>; 4] {
+        [(0, true), (9, true), (FEW, true), (FEW, false)].map(|(few, wide)| {
+            let (rows, rng) = (&mut [rows.to_vec(), Vec::new()], &mut stream(seed, &[]));
+            let work = Growing { rows, objective, limits, rng, few, scratch: &mut Scratch::default() };
+            if wide { widest(work) } else { work.run::<2>() }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn few_rows_grow_as_many_do(
+            rows in prop::collection::vec((any::<(u64, u64)>(), 0..3u32, 0..3u32, 0..20u32), 1..200),
+            (kept, may_miss, seed) in any::<(u64, bool, u64)>(), sets: bool,
+            least in 1..5u8, depth in prop::option::of(1..9usize), drawn in prop::option::of(1..31usize),
+            min_gain in prop_oneof![Just(0.0), 0.0..3.0f64],
+        ) {
+            let mut distinct = BTreeMap::new();
+            for ((one, other), phishing, legitimate, power) in rows {
+                let bits = one & other & kept & (3 * LOW);
+                let number = if may_miss { bits } else { bits & !(bits >> 1 & LOW) };
+                distinct.entry(number).or_insert(Counts::new(phishing << power, legitimate << (power / 2)));
+            }
+            distinct.retain(|_, weight| !weight.is_none());
+            prop_assume!(!distinct.is_empty());
+            let rows: Vec<_> = distinct.into_iter().map(|(number, weight)| Sample { number, weight }).collect();
+            let splits = if sets { Splits::CodeSets } else { Splits::Ordered };
+            let min_samples_leaf = f64::from(least);
+            let limits = Limits {
+                max_depth: depth, min_samples_leaf, max_features: drawn, min_gain, splits, ..Limits::FREE
+            };
+            for [many, others @ ..] in [grown(&rows, &limits, &Gini, seed), grown(&rows, &limits, &Entropy, seed)] {
+                prop_assert!(others.iter().all(|other| *other == many));
             }
         }
     }

@@ -26,6 +26,20 @@ impl Counts {
         Counts((phishing as u64) << 32 | (phishing as u64 + legitimate as u64))
     }
 
+    /// The phishing rows in the upper half, all of them in the lower one.
+    pub(crate) const fn bits(self) -> u64 {
+        self.0
+    }
+
+    pub(crate) const fn from_bits(bits: u64) -> Counts {
+        Counts(bits)
+    }
+
+    /// Whether all rows have one label.
+    pub(crate) const fn is_pure(self) -> bool {
+        self.phishing() == 0 || self.phishing() == self.rows()
+    }
+
     pub(crate) const fn phishing(self) -> u32 {
         (self.0 >> 32) as u32
     }
@@ -200,42 +214,22 @@ pub(crate) fn rest<W: Weight>(parent: &Histograms<W>, child: &Histograms<W>) -> 
     rest
 }
 
-/// The sums of some features of packed rows, in one pass over them. Only the first `features.len()` are meant.
-#[inline(always)]
-pub(crate) fn of<const MOST: usize, const LANES: usize>(
-    samples: &[Sample<Counts>],
-    features: &[Feature],
-) -> [Histogram<Counts>; MOST] {
-    let mut histograms = [Histogram::default(); MOST];
-    match *features {
-        [] => {}
-        [a] => some::<1, LANES>(samples, [a], &mut histograms),
-        [a, b] => some::<2, LANES>(samples, [a, b], &mut histograms),
-        [a, b, c] => some::<3, LANES>(samples, [a, b, c], &mut histograms),
-        [a, b, c, d] => some::<4, LANES>(samples, [a, b, c, d], &mut histograms),
-        [a, b, c, d, e] => some::<5, LANES>(samples, [a, b, c, d, e], &mut histograms),
-        _ => {
-            for (feature, histogram) in features.iter().zip(&mut histograms) {
-                some::<1, LANES>(samples, [*feature], std::slice::from_mut(histogram));
-            }
-        }
-    }
-    histograms
-}
-
-/// How many rows an instruction must work on for comparing with each code to be quicker than adding to a place in memory.
+/// How many rows an instruction must work on for asking each for its bits to be quicker than adding to a place in memory.
 const WIDE: usize = 8;
 
+/// The sums of some features of packed rows, in one pass over them. Whether a row may miss a value must be told.
 #[inline(always)]
-fn some<const COUNT: usize, const LANES: usize>(
+pub(crate) fn of<const COUNT: usize, const LANES: usize>(
     samples: &[Sample<Counts>],
     features: [Feature; COUNT],
-    out: &mut [Histogram<Counts>],
-) {
+    may_miss: bool,
+) -> [Histogram<Counts>; COUNT] {
     let shifts = features.map(|feature| 2 * feature.index() as u32);
-    let is_wide = LANES >= WIDE && samples.len() >= 2 * LANES;
-    let sums = if is_wide { side_by_side(samples, shifts) } else { by_turns(samples, shifts) };
-    out[..COUNT].copy_from_slice(&sums);
+    match may_miss {
+        _ if LANES < WIDE => by_turns(samples, shifts),
+        true => side_by_side::<COUNT, true>(samples, shifts),
+        false => side_by_side::<COUNT, false>(samples, shifts),
+    }
 }
 
 /// Adds each row to the place of its code; rows by turns, because adding to a cell waits for what was added to it last.
@@ -267,26 +261,29 @@ fn add_to_codes<const COUNT: usize>(
     }
 }
 
-/// Holds each row's codes against each code: more work, but without memory in between, so that a compiler does it for
-/// several rows at once.
+/// Asks each row for each bit of its codes: without memory in between, so that a compiler does it for several rows at
+/// once.
 #[inline(always)]
-fn side_by_side<const COUNT: usize>(
+fn side_by_side<const COUNT: usize, const MAY_MISS: bool>(
     samples: &[Sample<Counts>],
     shifts: [u32; COUNT],
 ) -> [Histogram<Counts>; COUNT] {
     let (mut all, mut sums) = (0_u64, [[0_u64; 3]; COUNT]);
     for Sample { number, weight: Counts(weight) } in samples {
         all = all.wrapping_add(*weight);
+        let both = number & number >> 1;
         for (sums, shift) in sums.iter_mut().zip(shifts) {
-            for (code, sum) in (0..).zip(sums) {
-                *sum = sum.wrapping_add(if number >> shift & 3 == code { *weight } else { 0 });
+            let bits =
+                [number & 1 << shift, number & 2 << shift, if MAY_MISS { both & 1 << shift } else { 0 }];
+            for (sum, bit) in sums.iter_mut().zip(bits) {
+                *sum = sum.wrapping_add(if bit == 0 { 0 } else { *weight });
             }
         }
     }
-    sums.map(|[minus, zero, plus]| {
-        // What is left has the last code.
-        let last = all.wrapping_sub(minus).wrapping_sub(zero).wrapping_sub(plus);
-        [minus, zero, plus, last].map(Counts)
+    sums.map(|[low, high, both]| {
+        let (zero, plus) = (low.wrapping_sub(both), high.wrapping_sub(both));
+        let minus = all.wrapping_sub(zero).wrapping_sub(plus).wrapping_sub(both);
+        [minus, zero, plus, both].map(Counts)
     })
 }
 
@@ -297,13 +294,17 @@ mod tests {
 
     use super::*;
     use crate::Dataset;
+    use crate::drawn::LOW;
 
     proptest! {
         #[test]
         fn every_way_of_counting_counts_the_same(
-            rows in prop::collection::vec((0..1u64 << 60, any::<u64>(), 0..9u32, 0..9u32), 1..400), features in 0..31usize,
+            rows in prop::collection::vec((0..1u64 << 60, any::<u64>(), 0..9u32, 0..9u32), 1..400), may_miss: bool,
         ) {
-            let vector = |(a, b, ..): &(u64, u64, u32, u32)| FeatureVector::from_bits(a & b).unwrap();
+            let vector = |(a, b, ..): &(u64, u64, u32, u32)| {
+                let bits = a & b;
+                FeatureVector::from_bits(if may_miss { bits } else { bits & !(bits >> 1 & LOW) }).unwrap()
+            };
             let records: Vec<_> = rows.iter().map(|row| Record { vector: vector(row), label: Label::Phishing }).collect();
             let fields = Fields::new(&Dataset::new(&records));
             let sample = |told: &dyn Fn(FeatureVector) -> u64| -> Vec<Sample<Counts>> {
@@ -317,10 +318,8 @@ mod tests {
                     histogram[code as usize] = histogram[code as usize].plus(sample.weight);
                 }
             }
-            let drawn = of::<FEATURE_COUNT, 1>(&packed, &Feature::ALL[..features]);
-            prop_assert_eq!(&drawn[..features], &expected[..features]);
-            let wide = of::<FEATURE_COUNT, WIDE>(&packed, &Feature::ALL[..features]);
-            prop_assert_eq!(&wide[..features], &expected[..features]);
+            prop_assert_eq!(of::<FEATURE_COUNT, 1>(&packed, Feature::ALL, true), expected);
+            prop_assert_eq!(of::<FEATURE_COUNT, WIDE>(&packed, Feature::ALL, may_miss), expected);
             let mut counter = Counter::new(&fields);
             let all = counter.all(&told);
             for digit in fields.fields().iter().flatten() {
