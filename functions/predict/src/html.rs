@@ -162,7 +162,7 @@ mod tests {
         page.write(&mut bytes).unwrap();
         let page = String::from_utf8(bytes).unwrap();
         assert!(page.contains("<td class=\"reasons\"><div"));
-        assert!(page.contains("<style>") && page.contains("<td>&lt;i&gt;</td>"));
+        assert!(page.contains("<style>") && page.contains("<td>&lt;i&gt;<td"));
         for absent in ["<nav", "rel=\"stylesheet\"", "href=\"/", "<b>.csv", "<th scope=\"col\"><b>"] {
             assert!(!page.contains(absent), "{absent}");
         }

@@ -108,9 +108,8 @@ impl Rows {
                 if let Some(reasons) = reasons {
                     html_reasons(&mut frame.before, reasons);
                 }
-                frame.after = format!(
-                    "<td class=\"{label}\">{label}</td><td>{probability:.4}</td><td>{number:.1}</td></tr>\n"
-                );
+                frame.after =
+                    format!("<td class=\"{label}\">{label}<td>{probability:.4}<td>{number:.1}</tr>\n");
             }
             RowFormat::Json => {
                 let reasons = reasons.and_then(|reasons| serde_json::to_string(reasons).ok());
@@ -145,16 +144,13 @@ impl Rows {
         match kept {
             CellsUntil::Written(_) => out.push_str(cells),
             CellsUntil::CsvText(_) => {
-                out.push_str("<td>");
                 let mut begin = 0;
                 // Most cells have one or two bytes, for which a search would be long.
                 for (end, _) in cells.bytes().enumerate().filter(|(_, byte)| *byte == b',') {
-                    out.push_str(&cells[begin..end]);
-                    out.push_str("</td><td>");
+                    html_cell(out, &cells[begin..end]);
                     begin = end + 1;
                 }
-                out.push_str(&cells[begin..]);
-                out.push_str("</td>");
+                html_cell(out, &cells[begin..]);
             }
         }
         out.push_str(&frame.after);
@@ -203,7 +199,6 @@ impl RowFormat {
                 for cell in cells {
                     kept.push_str("<td>");
                     escape(kept, &cell);
-                    kept.push_str("</td>");
                 }
             }
             (RowFormat::Csv { guarded }, _) => {
@@ -220,7 +215,14 @@ impl RowFormat {
 
 fn open_html_row(out: &mut String, number: u64, frame: &Frame) {
     // Writing to a string cannot fail.
-    let _ = write!(out, "<tr><th>{number}</th>{}", frame.before);
+    let _ = write!(out, "<tr><th>{number}{}", frame.before);
+}
+
+/// A cell as HTML. Its end tag may be left out where another cell or the end of the row follows, and a third of a large
+/// page would be such tags.
+fn html_cell(out: &mut String, cell: &str) {
+    out.push_str("<td>");
+    out.push_str(cell);
 }
 
 /// A cell with a line a reason, the side to which it points in words and colour.
@@ -237,7 +239,6 @@ fn html_reasons(out: &mut String, reasons: &[Reason]) {
         escape(out, &reason.meaning);
         out.push_str("</div>");
     }
-    out.push_str("</td>");
 }
 
 fn open_json_row(out: &mut String, number: u64, first: bool) {
@@ -312,8 +313,8 @@ mod tests {
     fn cells_are_escaped_quoted_or_guarded() {
         assert_eq!(
             written(RowFormat::Html, &["-1", "<script>\"'&é"]),
-            "<tr><th>7</th><td>-1</td><td>&lt;script&gt;&quot;&#39;&amp;é</td>\
-             <td class=\"phishing\">phishing</td><td>0.9731</td><td>0.0</td></tr>\n"
+            "<tr><th>7<td>-1<td>&lt;script&gt;&quot;&#39;&amp;é\
+             <td class=\"phishing\">phishing<td>0.9731<td>0.0</tr>\n"
         );
         assert_eq!(
             written(RowFormat::Json, &["left out"]),
@@ -369,9 +370,9 @@ mod tests {
         };
         assert_eq!(
             written(RowFormat::Html),
-            "<tr><th>7</th><td class=\"reasons\"><div title=\"SFH = -1, towards phishing\"><b class=\"phishing\">+1.50</b> \
-             a &lt; b, c</div><div title=\"SFH = -1, towards legitimate\"><b class=\"legitimate\">−0.25</b> d</div></td>\
-             <td>1</td><td class=\"phishing\">phishing</td><td>0.9000</td><td>0.0</td></tr>\n"
+            "<tr><th>7<td class=\"reasons\"><div title=\"SFH = -1, towards phishing\"><b class=\"phishing\">+1.50</b> \
+             a &lt; b, c</div><div title=\"SFH = -1, towards legitimate\"><b class=\"legitimate\">−0.25</b> d</div>\
+             <td>1<td class=\"phishing\">phishing<td>0.9000<td>0.0</tr>\n"
         );
         assert_eq!(
             written(RowFormat::Json),

@@ -44,8 +44,8 @@ fn form_gives_table(server: &Server) {
     page.says("<table class=\"dataframe table table-striped\">")
         .says("Result for sites.csv")
         .says("<th scope=\"col\">label</th><th scope=\"col\">probability</th><th scope=\"col\">predicted_column</th></tr>")
-        .says("<td>site-0.example</td><td class=\"phishing\">phishing</td>")
-        .says("<td>1.0</td></tr>");
+        .says("<td>site-0.example<td class=\"phishing\">phishing<td>")
+        .says("<td>1.0</tr>");
     assert_eq!(page.text().matches("<tr><th>").count(), 3);
 }
 
@@ -338,7 +338,7 @@ fn script(server: &Server) {
     let parts = [Part("file", Some("<script>alert(2)</script>.csv"), text.as_bytes())];
     let page = server.form(&parts).accept("text/html").send().expect(200);
     assert!(!page.text().contains("<script"), "unescaped");
-    page.says("<td>&lt;script&gt;alert(1)&lt;/script&gt;</td>");
+    page.says("<td>&lt;script&gt;alert(1)&lt;/script&gt;<td");
     // An error's value and a nearest header come from the input as well.
     let text = format!("{}\n{}\n", header(&[]).replace("Page_Rank", "Page_Rank<i>x"), row("<b>", &[]));
     let page = csv(server, &text, "text/html").expect(422);
