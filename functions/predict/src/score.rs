@@ -114,7 +114,7 @@ pub fn score(context: &Context, input: impl Read, task: Task) -> Result<Scored, 
         };
         seen += 1;
         batch.rows.push(Waiting { number: row.number, vector: row.vector, label: row.label, place });
-        if batch.rows.len() == Batch::MOST {
+        if batch.is_full() {
             scored.judge(context, &mut batch, &mut verdicts);
         }
     }
@@ -150,7 +150,12 @@ enum Place {
 }
 
 impl Batch {
-    const MOST: usize = 4096;
+    const MOST_ROWS: usize = 4096;
+    const MOST_BYTES: usize = 1 << 22;
+
+    fn is_full(&self) -> bool {
+        self.rows.len() >= Batch::MOST_ROWS || self.cells.len() >= Batch::MOST_BYTES
+    }
 
     /// Keeps the cells of a row that will be written down.
     fn cells(&mut self, row: &Row<'_>, kept: &[bool], format: RowFormat) -> Place {

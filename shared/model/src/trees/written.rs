@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use lurelight_schema::CodeSet;
+use lurelight_schema::{CodeSet, FEATURE_COUNT};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -193,10 +193,11 @@ impl Reading<'_> {
         if is_leaf && rows == MANY {
             rows = self.many_rows.next().copied().unwrap_or(0);
         }
+        // A split sends some of the four codes left, and not all.
         let is_fit = if is_leaf {
             (place < self.values) & (rows > 0)
         } else {
-            (feature < 30) & (rest.wrapping_sub(1) < 14)
+            (usize::from(feature) < FEATURE_COUNT) & (rest.wrapping_sub(1) < 14)
         };
         if !is_fit {
             return Err(match is_leaf {
