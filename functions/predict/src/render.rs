@@ -338,8 +338,8 @@ mod tests {
         let cell = |number: u64| format!("{number}").repeat(1_000);
         (0..300).for_each(|number| push(&mut rows, number, None, &[&cell(number)], &frame));
         assert!(rows.blocks.len() > 2);
-        for count in [0, 1, 150, 300, 301] {
-            let expected: String = (0..count.min(300)).map(|number| cell(number) + ",\n").collect();
+        for count in [0, 1, 150, 300] {
+            let expected: String = (0..count).map(|number| cell(number) + ",\n").collect();
             let first = rows.first(count as usize);
             assert_eq!((first.to_string(), first.len()), (expected.clone(), expected.len()));
         }
