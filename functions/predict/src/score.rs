@@ -195,7 +195,7 @@ impl Scored {
     }
 }
 
-/// The most distinct rows of one input that are explained: with the compiled-in model one or two seconds' work.
+/// The most distinct rows of one input that are explained: with the compiled-in model a second's work or less.
 const MOST_EXPLAINED: u64 = 1000;
 
 /// What is known of a distinct row.

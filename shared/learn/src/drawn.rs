@@ -12,18 +12,33 @@ pub(crate) const AT_ONCE: usize = 5;
 /// The low bit of each of the 30 features.
 pub(crate) const LOW: u64 = 0x0555_5555_5555_5555;
 
+/// Features that were drawn together: the first `len` are meant.
+pub(crate) struct Picked {
+    pub(crate) features: [Feature; AT_ONCE],
+    pub(crate) len: usize,
+}
+
+impl Picked {
+    /// Those that are meant.
+    #[inline(always)]
+    pub(crate) fn meant(&self) -> &[Feature] {
+        &self.features[..self.len]
+    }
+}
+
+/// The features, each by its low bit, of which at least one of the two bits is set.
+#[inline(always)]
+pub(crate) fn by_low_bit(bits: u64) -> u64 {
+    (bits | bits >> 1) & LOW
+}
+
 /// The rows of a node.
 pub(crate) trait Countable {
     /// The features that have more than one code among them, each by its low bit.
     fn varying(&self) -> u64;
 
-    /// Tries the splits of the first `len` of some features.
-    fn try_all<O: Objective<Weight = Counts>>(
-        &mut self,
-        features: &[Feature; AT_ONCE],
-        len: usize,
-        search: &mut Search<'_, O>,
-    );
+    /// Tries the splits of some features.
+    fn try_all<O: Objective<Weight = Counts>>(&mut self, picked: &Picked, search: &mut Search<'_, O>);
 }
 
 /// Features in random order. What one node has drawn is where the next one begins to shuffle.
@@ -49,14 +64,17 @@ impl<'a, R: Rng> Drawn<'a, R> {
         let count = count.min(FEATURE_COUNT);
         let (mut place, mut left, mut knows_varying) = (0, LOW, false);
         loop {
-            let (features, len) =
-                if place < count { self.some(place, count) } else { ([self.one_of(left); AT_ONCE], 1) };
+            let picked = if place < count {
+                self.some(place, count)
+            } else {
+                Picked { features: [self.one_of(left); AT_ONCE], len: 1 }
+            };
             place += AT_ONCE;
-            rows.try_all(&features, len, search);
+            rows.try_all(&picked, search);
             if search.best.is_some() && place >= count {
                 return;
             }
-            left = features.iter().take(len).fold(left, |left, feature| left & !(1 << (2 * feature.index())));
+            left = picked.meant().iter().fold(left, |left, feature| left & !(1 << (2 * feature.index())));
             if !knows_varying {
                 // Most nodes need not know.
                 (left, knows_varying) = (left & rows.varying(), true);
@@ -69,10 +87,10 @@ impl<'a, R: Rng> Drawn<'a, R> {
 
     /// The features from a place on, up to `count` in all, those before having been drawn for the same split.
     #[inline(always)]
-    fn some(&mut self, start: usize, count: usize) -> ([Feature; AT_ONCE], usize) {
+    fn some(&mut self, start: usize, count: usize) -> Picked {
         // The digits of one random number, of bases 30, 29, …, draw all of them.
         let mut random = self.rng.next_u64();
-        let drawn = std::array::from_fn(|nth| {
+        let features = std::array::from_fn(|nth| {
             let place = (start + nth) % FEATURE_COUNT;
             let scaled = u128::from(random) * (FEATURE_COUNT - place) as u128;
             random = scaled as u64;
@@ -80,7 +98,7 @@ impl<'a, R: Rng> Drawn<'a, R> {
             self.features.swap(place, place + further);
             self.features[place]
         });
-        (drawn, AT_ONCE.min(count - start))
+        Picked { features, len: AT_ONCE.min(count - start) }
     }
 
     /// One of those that are left: going on to draw meets them in an order in which each may be the next.

@@ -4,11 +4,11 @@
 //! bits instead.
 
 use lurelight_model::{TreeNode, Work, widest};
-use lurelight_schema::{FEATURE_COUNT, Feature};
+use lurelight_schema::FEATURE_COUNT;
 use rand::Rng;
 
 use crate::best_split::{ABREAST, Objective, Search};
-use crate::drawn::{AT_ONCE, Countable, Drawn, LOW};
+use crate::drawn::{AT_ONCE, Countable, Drawn, LOW, Picked, by_low_bit};
 use crate::grow::{keep, leaf, part};
 use crate::grow_few::{FEW, Scratch, grow_few};
 use crate::histogram::{self, Counts, Sample, Weight};
@@ -117,35 +117,29 @@ impl<const LANES: usize> Countable for Many<'_, LANES> {
     fn varying(&self) -> u64 {
         let bits = |(any, all), sample: &Sample<Counts>| (any | sample.number, all & sample.number);
         let (any, all) = self.rows.iter().fold((0, u64::MAX), bits);
-        let differing = any & !all;
-        (differing | differing >> 1) & LOW
+        by_low_bit(any & !all)
     }
 
     #[inline(always)]
-    fn try_all<O: Objective<Weight = Counts>>(
-        &mut self,
-        features: &[Feature; AT_ONCE],
-        len: usize,
-        search: &mut Search<'_, O>,
-    ) {
-        let [first, ..] = *features;
-        if len == 1 {
+    fn try_all<O: Objective<Weight = Counts>>(&mut self, picked: &Picked, search: &mut Search<'_, O>) {
+        let [first, ..] = picked.features;
+        if picked.len == 1 {
             let [histogram] = histogram::of::<1, LANES>(self.rows, [first], self.may_miss);
             search.try_feature(first, &histogram);
             return;
         }
-        let histograms = histogram::of::<AT_ONCE, LANES>(self.rows, *features, self.may_miss);
+        let histograms = histogram::of::<AT_ONCE, LANES>(self.rows, picked.features, self.may_miss);
         if self.may_miss || !search.is_ordered() {
-            for (feature, histogram) in features.iter().zip(&histograms).take(len) {
+            for (feature, histogram) in picked.meant().iter().zip(&histograms) {
                 search.try_feature(*feature, histogram);
             }
             return;
         }
         let mut lefts = [Counts::default(); 2 * ABREAST];
-        for (nth, [minus, zero, ..]) in histograms.into_iter().enumerate().take(len) {
+        for (nth, [minus, zero, ..]) in histograms.into_iter().enumerate().take(picked.len) {
             (lefts[nth], lefts[nth + ABREAST]) = (minus, minus.plus(zero));
         }
-        search.try_at_once(features, self.total, &lefts);
+        search.try_at_once(&picked.features, self.total, &lefts);
     }
 }
 

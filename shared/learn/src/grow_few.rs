@@ -10,7 +10,7 @@ use lurelight_schema::{FEATURE_COUNT, Feature};
 use rand::Rng;
 
 use crate::best_split::{ABREAST, Objective, Search};
-use crate::drawn::{AT_ONCE, Countable, Drawn, LOW};
+use crate::drawn::{Countable, Drawn, Picked, by_low_bit};
 use crate::grow::leaf;
 use crate::histogram::{Counts, Sample};
 use crate::limits::Limits;
@@ -189,27 +189,22 @@ impl Countable for Few<'_> {
             let with = with & self.node.rows;
             differing |= if with != 0 && with != self.node.rows { 1 << bit } else { 0 };
         }
-        (differing | differing >> 1) & LOW
+        by_low_bit(differing)
     }
 
     #[inline(always)]
-    fn try_all<O: Objective<Weight = Counts>>(
-        &mut self,
-        features: &[Feature; AT_ONCE],
-        len: usize,
-        search: &mut Search<'_, O>,
-    ) {
+    fn try_all<O: Objective<Weight = Counts>>(&mut self, picked: &Picked, search: &mut Search<'_, O>) {
         let mut missing = 0;
-        for (nth, feature) in features.iter().enumerate() {
+        for (nth, feature) in picked.features.iter().enumerate() {
             let [low, high] = self.all.bits(*feature);
-            let rows = if nth < len { self.node.rows } else { 0 };
+            let rows = if nth < picked.len { self.node.rows } else { 0 };
             (self.lefts[nth], self.lefts[nth + ABREAST]) = (rows & !(low | high), rows & !high);
             missing |= low & high & rows;
         }
         if missing == 0 && search.is_ordered() {
-            search.try_at_once(features, self.node.total, &self.all.count_all(self.lefts));
+            search.try_at_once(&picked.features, self.node.total, &self.all.count_all(self.lefts));
         } else {
-            self.all.try_each(self.node, &features[..len], search);
+            self.all.try_each(self.node, picked.meant(), search);
         }
     }
 }
@@ -221,22 +216,16 @@ impl Countable for Pair {
     #[inline(always)]
     fn varying(&self) -> u64 {
         let [one, other] = self.0.map(|row| row.number);
-        let differing = one ^ other;
-        (differing | differing >> 1) & LOW
+        by_low_bit(one ^ other)
     }
 
     #[inline(always)]
-    fn try_all<O: Objective<Weight = Counts>>(
-        &mut self,
-        features: &[Feature; AT_ONCE],
-        len: usize,
-        search: &mut Search<'_, O>,
-    ) {
+    fn try_all<O: Objective<Weight = Counts>>(&mut self, picked: &Picked, search: &mut Search<'_, O>) {
         let varying = self.varying();
         let varies = |feature: Feature| varying >> (2 * feature.index()) & 1 == 1;
         let mut first = None;
-        for (nth, feature) in features.iter().enumerate().rev() {
-            first = if nth < len && varies(*feature) { Some(*feature) } else { first };
+        for (nth, feature) in picked.features.iter().enumerate().rev() {
+            first = if nth < picked.len && varies(*feature) { Some(*feature) } else { first };
         }
         if let Some(feature) = first {
             let mut histogram = [Counts::default(); 4];
