@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
 
+use foldhash::fast::RandomState;
 use lurelight_model::{Family, Model, Unexplained};
 use lurelight_schema::read::{Format, LabelUse, Limits, ReadOptions, Reader, Report, Role, Row};
 use lurelight_schema::{FeatureVector, Label};
@@ -119,7 +120,6 @@ pub fn score(context: &Context, input: impl Read, task: Task) -> Result<Scored, 
         }
     }
     scored.judge(context, &mut batch, &mut verdicts);
-    scored.distinct = verdicts.distinct;
     scored.report = reader.finish()?;
     Ok(scored)
 }
@@ -150,7 +150,7 @@ enum Place {
 }
 
 impl Batch {
-    const MOST_ROWS: usize = 4096;
+    const MOST_ROWS: usize = 1 << 14;
     const MOST_BYTES: usize = 1 << 22;
 
     fn is_full(&self) -> bool {
@@ -168,24 +168,24 @@ impl Batch {
 impl Scored {
     /// Judges the rows of a batch, writes down those that are wanted, and empties it.
     fn judge(&mut self, context: &Context, batch: &mut Batch, verdicts: &mut Verdicts) {
-        let vectors: Vec<FeatureVector> = batch.rows.iter().map(|row| row.vector).collect();
-        let probabilities = context.probabilities(&vectors);
+        let places = verdicts.places(context, &batch.rows);
+        self.distinct = verdicts.distinct;
         let explains = context.model().explains();
         let mut begin = 0;
-        for (row, probability) in batch.rows.drain(..).zip(probabilities) {
-            let label = Model::label_at(probability, self.threshold);
+        for (row, place) in batch.rows.drain(..).zip(places) {
+            let Verdict { probability, judged } = &mut verdicts.known[place];
+            let label = Model::label_at(*probability, self.threshold);
             self.counts.add(label, row.label);
             let Place::Written(cells) = row.place else {
-                verdicts.saw(row.vector);
                 self.skipped += usize::from(matches!(row.place, Place::Skipped));
                 continue;
             };
-            let Judged { frame, left_out } = verdicts.of(row.vector, || {
+            let Judged { frame, left_out } = judged.get_or_insert_with(|| {
                 let left_out = explains && self.explain > 0 && self.explained == MOST_EXPLAINED;
                 let count = if left_out { 0 } else { self.explain };
                 self.explained += u64::from(explains && count > 0);
                 let reasons = (self.explain > 0).then(|| reasons(context.model(), row.vector, count));
-                Judged { frame: self.rows.frame(label, probability, reasons.as_deref()), left_out }
+                Judged { frame: self.rows.frame(label, *probability, reasons.as_deref()), left_out }
             });
             self.unexplained += u64::from(*left_out);
             self.rows.push(row.number, &batch.cells[begin..cells.end()], cells, frame);
@@ -199,6 +199,12 @@ impl Scored {
 const MOST_EXPLAINED: u64 = 1000;
 
 /// What is known of a distinct row.
+struct Verdict {
+    probability: f64,
+    /// Once it is written down.
+    judged: Option<Judged>,
+}
+
 struct Judged {
     /// What stands around its cells when it is written down.
     frame: Frame,
@@ -206,29 +212,38 @@ struct Judged {
     left_out: bool,
 }
 
-/// The distinct rows of one input, with the verdict on those that are written down.
+/// The distinct rows of one input.
 #[derive(Default)]
 struct Verdicts {
-    known: HashMap<FeatureVector, Option<Judged>>,
+    /// Where each stands among the known ones.
+    places: HashMap<FeatureVector, usize, RandomState>,
+    known: Vec<Verdict>,
     distinct: u64,
 }
 
 impl Verdicts {
-    /// Most distinct rows that are remembered: some 100 MB.
+    /// From how many distinct rows on all are forgotten: some 100 MB.
     const MOST: usize = 1 << 20;
 
-    fn of(&mut self, vector: FeatureVector, make: impl FnOnce() -> Judged) -> &Judged {
-        self.saw(vector).get_or_insert_with(make)
-    }
-
-    fn saw(&mut self, vector: FeatureVector) -> &mut Option<Judged> {
+    /// The place of each row among the known ones; those that are new are scored together.
+    fn places(&mut self, context: &Context, rows: &[Waiting]) -> Vec<usize> {
         if self.known.len() >= Self::MOST {
+            self.places.clear();
             self.known.clear();
         }
-        self.known.entry(vector).or_insert_with(|| {
-            self.distinct += 1;
-            None
-        })
+        let mut new = Vec::new();
+        let known = self.known.len();
+        let place = |row: &Waiting| {
+            *self.places.entry(row.vector).or_insert_with(|| {
+                new.push(row.vector);
+                known + new.len() - 1
+            })
+        };
+        let places = rows.iter().map(place).collect();
+        self.distinct += new.len() as u64;
+        let verdict = |probability| Verdict { probability, judged: None };
+        self.known.extend(context.probabilities(&new).into_iter().map(verdict));
+        places
     }
 }
 

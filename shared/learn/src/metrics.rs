@@ -288,6 +288,13 @@ pub fn mean(all: &[Figures]) -> Figures {
     Figures::ACCESSORS.map(|metric| all.iter().map(metric).sum::<f64>() / all.len() as f64)
 }
 
+/// The standard deviation of two or more values, as of a sample: over one less than their count.
+pub(crate) fn sample_deviation(values: &[f64]) -> f64 {
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
+    (squares / (values.len() - 1) as f64).sqrt()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,6 +310,12 @@ mod tests {
         assert_eq!(ranking.roc(10).0, [(0.0, 0.0), (0.0, 0.5), (0.25, 1.0), (1.0, 1.0)]);
         assert_eq!(ranking.precision_recall(10).0, [(0.0, 1.0), (0.5, 1.0), (1.0, 0.8), (1.0, 0.5)]);
         assert_eq!(ranking.roc(2).0, [(0.0, 0.0), (1.0, 1.0)]);
+    }
+
+    #[test]
+    fn a_sample_deviates_by_one_less_than_its_count() {
+        assert_eq!(sample_deviation(&[2.0, 4.0, 6.0]), 2.0);
+        assert_eq!(sample_deviation(&[1.5, 1.5]), 0.0);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::contend::{Contender, contend};
 use crate::evaluate::{round_figures, rounded};
 use crate::holes::{with_holes, with_masked_copies};
 use crate::impute::{NEIGHBOURS, fit_nearest_neighbours};
-use crate::metrics::{Ranking, mean};
+use crate::metrics::{Ranking, mean, sample_deviation};
 use crate::search::score;
 use crate::split::{TRAINING_FOLDS, grouped_stratified, in_folds};
 use crate::train::{Progress, Stage, TrainError, TrainOptions, check_parts};
@@ -193,13 +193,7 @@ fn one_seed(estimators: &[Estimator], parts: &Parts, seed: u64) -> Result<Vec<Me
 
 /// Standard deviations of a sample.
 fn deviation(all: &[Figures]) -> Figures {
-    let means = mean(all);
-    Figures::ACCESSORS.map(|metric| {
-        let middle = metric(&means);
-        let squares: f64 =
-            all.iter().map(|figures| (metric(figures) - middle) * (metric(figures) - middle)).sum();
-        rounded((squares / (all.len() - 1) as f64).sqrt())
-    })
+    Figures::ACCESSORS.map(|metric| rounded(sample_deviation(&all.iter().map(metric).collect::<Vec<_>>())))
 }
 
 #[cfg(test)]

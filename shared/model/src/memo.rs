@@ -1,7 +1,5 @@
 //! Scores that were computed before.
 
-use std::collections::HashMap;
-
 use lurelight_schema::FeatureVector;
 
 /// A bounded memory of probabilities: each row has one place, and a newer row takes it from an older
@@ -39,23 +37,19 @@ impl Memo {
 }
 
 impl Memo {
-    /// The probabilities of rows, computed together where the memo does not have them; equal rows are computed once.
+    /// The probabilities of rows, computed together where the memo does not have them.
     pub fn get_or_compute_all(
         &mut self,
         vectors: &[FeatureVector],
         compute: impl FnOnce(&[FeatureVector]) -> Vec<f64>,
     ) -> Vec<f64> {
         let mut unknown: Vec<FeatureVector> = Vec::new();
-        let mut numbers: HashMap<FeatureVector, usize> = HashMap::new();
         let known = |vector: &FeatureVector| {
             let (row, probability) = self.places[self.place(*vector)];
-            if row == !vector.bits() {
-                return Ok(probability);
-            }
-            Err(*numbers.entry(*vector).or_insert_with(|| {
+            (row == !vector.bits()).then_some(probability).ok_or_else(|| {
                 unknown.push(*vector);
                 unknown.len() - 1
-            }))
+            })
         };
         let answers: Vec<Result<f64, usize>> = vectors.iter().map(known).collect();
         let computed = compute(&unknown);

@@ -53,9 +53,14 @@ pub struct Trees {
     /// For each [`ABREAST`] trees the most splits on a path.
     depths: Vec<u8>,
     values: Vec<f64>,
-    /// The rows of each leaf, 0 for a split.
-    rows: Vec<u32>,
+    /// The rows of each leaf in their order, or [`MANY`], and those of the leaves that have this there: nothing that
+    /// scoring needs, so they stay as they are written down.
+    leaf_rows: Vec<u8>,
+    many_rows: Vec<u32>,
 }
+
+/// The rows of a leaf where they have no room in a byte.
+const MANY: u8 = u8::MAX;
 
 /// How many trees a row goes through side by side: a step waits for the one before it, but not for another tree's.
 const ABREAST: usize = 8;
@@ -132,7 +137,10 @@ impl Trees {
         for node in arranged(trees.iter().flatten())? {
             match node {
                 TreeNode::Split(split) => written.push_split(split.feature.index(), split.left),
-                TreeNode::Leaf(leaf) => written.push_leaf(place(leaf.value), leaf.rows),
+                TreeNode::Leaf(leaf) => {
+                    written.push_leaf(place(leaf.value));
+                    written.push_rows(leaf.rows);
+                }
             }
         }
         Written { values, ..written }.read()
@@ -203,7 +211,8 @@ impl Trees {
 
     /// The trees as they are written down, the inverse of [`Trees::new`].
     pub fn iter(&self) -> impl Iterator<Item = Vec<TreeNode>> + '_ {
-        self.roots().map(|root| self.preorder(root).map(|at| self.node(at)).collect())
+        let rows: Vec<u32> = self.rows().collect();
+        self.roots().map(move |root| self.preorder(root).map(|at| self.node(at, rows[at])).collect())
     }
 
     /// The places of the roots among all nodes.
@@ -224,13 +233,19 @@ impl Trees {
         })
     }
 
-    /// The node at a place.
-    fn node(&self, at: usize) -> TreeNode {
+    /// The node at a place, to which so many rows came.
+    fn node(&self, at: usize, rows: u32) -> TreeNode {
         let node = self.nodes[at];
         match node.split() {
             Some(split) => TreeNode::Split(split),
-            None => TreeNode::Leaf(Leaf { value: self.values[node.value()], rows: self.rows[at] }),
+            None => TreeNode::Leaf(Leaf { value: self.values[node.value()], rows }),
         }
+    }
+
+    /// The rows of each node that is a leaf, and 0 for a split.
+    fn rows(&self) -> impl Iterator<Item = u32> {
+        let mut leaf_rows = leaf_rows(&self.leaf_rows, &self.many_rows);
+        self.nodes.iter().map(move |node| if node.is_leaf() { leaf_rows.next().unwrap_or(0) } else { 0 })
     }
 
     /// The places of a split's children, left and right.
@@ -263,6 +278,14 @@ impl Trees {
             }
         }
     }
+}
+
+/// The rows of each leaf; 0 where those are missing that have no room in a byte.
+fn leaf_rows(bytes: &[u8], many: &[u32]) -> impl Iterator<Item = u32> {
+    let mut many = many.iter();
+    bytes
+        .iter()
+        .map(move |rows| if *rows == MANY { many.next().copied().unwrap_or(0) } else { (*rows).into() })
 }
 
 /// Whether a leaf is counted instead of added.

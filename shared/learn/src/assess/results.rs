@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::division::Protocol;
 use crate::evaluate::rounded;
+use crate::metrics::sample_deviation;
 
 /// How many metrics there are: those of [`Figures`] and the calibration error.
 pub(super) const METRICS: usize = 9;
@@ -158,28 +159,17 @@ pub(super) fn figures<T>(at: impl Fn(usize) -> T) -> Figures<T> {
 
 /// Means over the seeds.
 pub(super) fn mean_of(seeds: &[SeedResult]) -> [f64; METRICS] {
-    let mut sums = [0.0; METRICS];
-    for seed in seeds {
-        for (sum, value) in sums.iter_mut().zip(array(&seed.pooled.figures, seed.pooled.ece)) {
-            *sum += value / seeds.len() as f64;
-        }
-    }
-    sums
+    over_seeds(seeds, |values| values.iter().sum::<f64>() / values.len() as f64)
 }
 
 /// Standard deviations over the seeds.
 pub(super) fn spread(seeds: &[SeedResult]) -> Option<PooledFigures> {
-    if seeds.len() < 2 {
-        return None;
-    }
-    let means = mean_of(seeds);
-    let mut squares = [0.0; METRICS];
-    for seed in seeds {
-        let values = array(&seed.pooled.figures, seed.pooled.ece);
-        for ((square, value), mean) in squares.iter_mut().zip(values).zip(means) {
-            *square += (value - mean) * (value - mean) / (seeds.len() - 1) as f64;
-        }
-    }
-    let deviation = |place: usize| rounded(squares[place].sqrt());
-    Some(PooledFigures { figures: figures(deviation), ece: deviation(METRICS - 1) })
+    let deviations =
+        (seeds.len() > 1).then(|| over_seeds(seeds, |values| rounded(sample_deviation(values))))?;
+    Some(PooledFigures { figures: figures(|place| deviations[place]), ece: deviations[METRICS - 1] })
+}
+
+fn over_seeds(seeds: &[SeedResult], statistic: impl Fn(&[f64]) -> f64) -> [f64; METRICS] {
+    let by_seed: Vec<_> = seeds.iter().map(|seed| array(&seed.pooled.figures, seed.pooled.ece)).collect();
+    std::array::from_fn(|place| statistic(&by_seed.iter().map(|values| values[place]).collect::<Vec<_>>()))
 }

@@ -16,6 +16,9 @@ pub(super) const LEAST_ROWS: usize = 128;
 const WORDS: usize = 16;
 const ROWS: usize = 64 * WORDS;
 
+/// From how many rows of a word on it is quicker to add to all of its sums than to one after the other.
+const MANY: u32 = 12;
+
 /// A bit for each row of a block.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Mask([u64; WORDS]);
@@ -33,12 +36,20 @@ impl Mask {
         !self.0.iter().fold(false, |any, word| any | (*word != 0))
     }
 
-    /// The rows of the mask.
+    /// Adds a value to the sums of the rows of the mask.
     #[inline(always)]
-    fn for_each(self, mut row: impl FnMut(usize)) {
-        for (word, mut bits) in self.0.into_iter().enumerate() {
+    fn add(self, value: f64, sums: &mut [f64; ROWS]) {
+        let (sums, _) = sums.as_chunks_mut::<64>();
+        for (mut bits, sums) in self.0.into_iter().zip(sums) {
+            if bits.count_ones() >= MANY {
+                // All of the word at a time. A sum is never −0, so adding 0 leaves it as it is.
+                for (row, sum) in sums.iter_mut().enumerate() {
+                    *sum += if bits >> row & 1 == 1 { value } else { 0.0 };
+                }
+                continue;
+            }
             while bits != 0 {
-                row(64 * word + bits.trailing_zeros() as usize);
+                sums[bits.trailing_zeros() as usize] += value;
                 bits &= bits - 1;
             }
         }
@@ -124,12 +135,17 @@ fn alike(trees: &Trees, rows: &[FeatureVector]) -> Vec<u32> {
     sorted.into_iter().map(|(_, place)| place).collect()
 }
 
-/// The features, those first that most rows of the trees' own samples are asked for.
+/// How many trees are looked at for an order of the features.
+const LOOKED_AT: usize = 16;
+
+/// The features, those first that most rows of the first trees' own samples are asked for.
 fn most_asked(trees: &Trees) -> [u8; FEATURE_COUNT] {
-    let mut rows: Vec<u64> = trees.rows.iter().map(|rows| u64::from(*rows)).collect();
+    let end = trees.roots().nth(LOOKED_AT).unwrap_or(trees.nodes.len());
+    let nodes = &trees.nodes[..end];
+    let mut rows: Vec<u64> = trees.rows().take(end).map(u64::from).collect();
     let mut asked = [0; FEATURE_COUNT];
     // Children stand behind their parents.
-    for (at, node) in trees.nodes.iter().enumerate().rev().filter(|(_, node)| !node.is_leaf()) {
+    for (at, node) in nodes.iter().enumerate().rev().filter(|(_, node)| !node.is_leaf()) {
         let [left, right] = trees.children(at);
         rows[at] = rows[left] + rows[right];
         asked[node.feature()] += rows[at];
@@ -185,7 +201,7 @@ fn walk(
                 if is_one(value) {
                     ones = ones.with(rows, |ones, rows| ones | rows);
                 } else if value != 0.0 {
-                    rows.for_each(|row| sums[row] += value);
+                    rows.add(value, sums);
                 }
                 break;
             }

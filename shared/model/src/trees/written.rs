@@ -11,16 +11,13 @@ use lurelight_schema::{CodeSet, FEATURE_COUNT};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{ABREAST, InvalidTrees, MAX_DEPTH, MAX_NODES, Node, TreeNode, Trees};
+use super::{ABREAST, InvalidTrees, MANY, MAX_DEPTH, MAX_NODES, Node, TreeNode, Trees, leaf_rows};
 
 /// The feature of a leaf.
 const LEAF: u16 = 31;
 
 /// The place of a leaf's value where it has no room beside the node.
 const FAR: u32 = 0x7ff;
-
-/// The rows of a leaf where they have no room in a byte.
-const MANY: u32 = 0xff;
 
 /// The trees as an artifact carries them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -41,11 +38,16 @@ pub(super) struct Written<'a> {
 
 impl Serialize for Trees {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut written = Written { values: self.values.clone(), ..Written::default() };
-        for (node, rows) in self.nodes.iter().zip(&self.rows) {
+        let mut written = Written {
+            values: self.values.clone(),
+            leaf_rows: Cow::Borrowed(&self.leaf_rows),
+            many_rows: self.many_rows.clone(),
+            ..Written::default()
+        };
+        for node in &self.nodes {
             match node.split() {
                 Some(split) => written.push_split(split.feature.index(), split.left),
-                None => written.push_leaf(node.value() as u32, *rows),
+                None => written.push_leaf(node.value() as u32),
             }
         }
         written.serialize(serializer)
@@ -67,11 +69,14 @@ impl Written<'_> {
         self.push(feature as u16 | u16::from(left.bits()) << 5);
     }
 
-    pub(super) fn push_leaf(&mut self, place: u32, rows: u32) {
+    pub(super) fn push_leaf(&mut self, place: u32) {
         self.push(LEAF | (place.min(FAR) as u16) << 5);
         self.far_places.extend((place >= FAR).then_some(place));
-        self.leaf_rows.to_mut().push(rows.min(MANY) as u8);
-        self.many_rows.extend((rows >= MANY).then_some(rows));
+    }
+
+    pub(super) fn push_rows(&mut self, rows: u32) {
+        self.leaf_rows.to_mut().push(u8::try_from(rows).unwrap_or(MANY));
+        self.many_rows.extend((rows >= MANY.into()).then_some(rows));
     }
 
     /// The trees, every node of them checked.
@@ -88,35 +93,42 @@ impl Written<'_> {
         }
         let mut reading = Reading {
             written: nodes,
-            leaf_rows: &self.leaf_rows,
             values: self.values.len() as u32,
-            leaves: 0,
             far_places: self.far_places.iter(),
-            many_rows: self.many_rows.iter(),
             nodes: vec![Node(0); nodes.len()],
-            rows: vec![0; nodes.len()],
         };
         let (roots, depths) = reading.trees()?;
-        if reading.has_more() || !half.is_empty() {
+        let Reading { nodes, far_places, .. } = reading;
+        check_rows(&nodes, roots.len(), &self.leaf_rows, &self.many_rows)?;
+        if far_places.len() > 0 || !half.is_empty() {
             return Err(InvalidTrees::Surplus);
         }
-        let Reading { nodes, rows, .. } = reading;
-        Ok(Trees { nodes, roots, depths, values: self.values, rows })
+        let (leaf_rows, many_rows) = (self.leaf_rows.into_owned(), self.many_rows);
+        Ok(Trees { nodes, roots, depths, values: self.values, leaf_rows, many_rows })
     }
+}
+
+/// Checks that each leaf has rows, and that none are left over.
+fn check_rows(nodes: &[Node], trees: usize, bytes: &[u8], many: &[u32]) -> Result<(), InvalidTrees> {
+    // Every split puts two nodes in the place of one.
+    let leaves = nodes.len().midpoint(trees);
+    let in_bytes = bytes.len() - bytes.iter().filter(|rows| **rows == MANY).count();
+    if bytes.len() == leaves && in_bytes + many.len() == leaves && !bytes.contains(&0) && !many.contains(&0) {
+        return Ok(());
+    }
+    let mut left = leaf_rows(bytes, many);
+    let mut leaves = nodes.iter().enumerate().filter(|(_, node)| node.is_leaf());
+    let without = leaves.find(|_| left.next().is_none_or(|rows| rows == 0));
+    Err(without.map_or(InvalidTrees::Surplus, |(at, _)| InvalidTrees::LeafRows(at)))
 }
 
 /// Trees that are being read.
 struct Reading<'a> {
     written: &'a [[u8; 2]],
-    leaf_rows: &'a [u8],
     /// How many values there are.
     values: u32,
-    /// The leaves that were read.
-    leaves: usize,
     far_places: std::slice::Iter<'a, u32>,
-    many_rows: std::slice::Iter<'a, u32>,
     nodes: Vec<Node>,
-    rows: Vec<u32>,
 }
 
 /// The splits of a tree that wait for their children, with the depth of these. There are no more than one a level beside
@@ -186,36 +198,22 @@ impl Reading<'_> {
         let written = u16::from_le_bytes(self.written[at]);
         let (feature, rest) = (written & LEAF, u32::from(written >> 5));
         let is_leaf = feature == LEAF;
-        let (mut place, mut rows) = (rest, u32::from(self.leaf_rows.get(self.leaves).copied().unwrap_or(0)));
+        let mut place = rest;
         if is_leaf && place == FAR {
             place = self.far_places.next().copied().unwrap_or(u32::MAX);
         }
-        if is_leaf && rows == MANY {
-            rows = self.many_rows.next().copied().unwrap_or(0);
-        }
         // A split sends some of the four codes left, and not all.
         let is_fit = if is_leaf {
-            (place < self.values) & (rows > 0)
+            place < self.values
         } else {
             (usize::from(feature) < FEATURE_COUNT) & (rest.wrapping_sub(1) < 14)
         };
         if !is_fit {
-            return Err(match is_leaf {
-                false => InvalidTrees::Split(at),
-                true if rows == 0 => InvalidTrees::LeafRows(at),
-                true => InvalidTrees::Value(at),
-            });
+            return Err(if is_leaf { InvalidTrees::Value(at) } else { InvalidTrees::Split(at) });
         }
-        self.leaves += usize::from(is_leaf);
         let (leaf, split) = (Node::leaf(place, at), Node::split_on(u32::from(feature), rest));
         self.nodes[at] = if is_leaf { leaf } else { split };
-        self.rows[at] = if is_leaf { rows } else { 0 };
         Ok(!is_leaf)
-    }
-
-    /// Whether something was written that no node asked for.
-    fn has_more(&self) -> bool {
-        self.leaves < self.leaf_rows.len() || self.far_places.len() + self.many_rows.len() > 0
     }
 }
 
