@@ -215,7 +215,8 @@ struct Judged {
 /// The distinct rows of one input.
 #[derive(Default)]
 struct Verdicts {
-    /// Where each stands among the known ones.
+    /// Where each stands among the known ones. The hash has a key of its own in each process, and is several times as
+    /// quick as the standard library's.
     places: HashMap<FeatureVector, usize, RandomState>,
     known: Vec<Verdict>,
     distinct: u64,
