@@ -168,8 +168,8 @@ impl Batch {
 impl Scored {
     /// Judges the rows of a batch, writes down those that are wanted, and empties it.
     fn judge(&mut self, context: &Context, batch: &mut Batch, verdicts: &mut Verdicts) {
-        let places = verdicts.places(context, &batch.rows);
-        self.distinct = verdicts.distinct;
+        let (places, new) = verdicts.places(context, &batch.rows);
+        self.distinct += new;
         let explains = context.model().explains();
         let mut begin = 0;
         for (row, place) in batch.rows.drain(..).zip(places) {
@@ -219,15 +219,14 @@ struct Verdicts {
     /// quick as the standard library's.
     places: HashMap<FeatureVector, usize, RandomState>,
     known: Vec<Verdict>,
-    distinct: u64,
 }
 
 impl Verdicts {
     /// From how many distinct rows on all are forgotten: some 100 MB.
     const MOST: usize = 1 << 20;
 
-    /// The place of each row among the known ones; those that are new are scored together.
-    fn places(&mut self, context: &Context, rows: &[Waiting]) -> Vec<usize> {
+    /// The place of each row among the known ones, and how many of these are new: they are scored together.
+    fn places(&mut self, context: &Context, rows: &[Waiting]) -> (Vec<usize>, u64) {
         if self.known.len() >= Self::MOST {
             self.places.clear();
             self.known.clear();
@@ -241,10 +240,9 @@ impl Verdicts {
             })
         };
         let places = rows.iter().map(place).collect();
-        self.distinct += new.len() as u64;
         let verdict = |probability| Verdict { probability, judged: None };
         self.known.extend(context.probabilities(&new).into_iter().map(verdict));
-        places
+        (places, new.len() as u64)
     }
 }
 

@@ -37,7 +37,7 @@ impl Memo {
 }
 
 impl Memo {
-    /// The probabilities of rows, computed together where the memo does not have them.
+    /// The probabilities of rows, computed together where the memo does not have them: one that stands there twice, twice.
     pub fn get_or_compute_all(
         &mut self,
         vectors: &[FeatureVector],

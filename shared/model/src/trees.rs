@@ -53,9 +53,10 @@ pub struct Trees {
     /// For each [`ABREAST`] trees the most splits on a path.
     depths: Vec<u8>,
     values: Vec<f64>,
-    /// The rows of each leaf in their order, or [`MANY`], and those of the leaves that have this there: nothing that
-    /// scoring needs, so they stay as they are written down.
+    /// The rows of each leaf, in the order of the nodes, or [`MANY`]. Nothing that scoring needs, so they stay as they are
+    /// written down.
     leaf_rows: Vec<u8>,
+    /// The rows of the leaves that have [`MANY`] there, in their order.
     many_rows: Vec<u32>,
 }
 

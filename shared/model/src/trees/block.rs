@@ -16,8 +16,8 @@ pub(super) const LEAST_ROWS: usize = 128;
 const WORDS: usize = 16;
 const ROWS: usize = 64 * WORDS;
 
-/// From how many rows of a word on it is quicker to add to all of its sums than to one after the other.
-const MANY: u32 = 12;
+/// From how many rows of a word's 64 on it is quicker to add to all of its sums than to one after the other.
+const DENSE: u32 = 12;
 
 /// A bit for each row of a block.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Mask {
     fn add(self, value: f64, sums: &mut [f64; ROWS]) {
         let (sums, _) = sums.as_chunks_mut::<64>();
         for (mut bits, sums) in self.0.into_iter().zip(sums) {
-            if bits.count_ones() >= MANY {
+            if bits.count_ones() >= DENSE {
                 // All of the word at a time. A sum is never −0, so adding 0 leaves it as it is.
                 for (row, sum) in sums.iter_mut().enumerate() {
                     *sum += if bits >> row & 1 == 1 { value } else { 0.0 };
