@@ -133,6 +133,11 @@ fn gini([phishing, legitimate]: [f64; 2]) -> f64 {
     2.0 * phishing * legitimate / (phishing + legitimate)
 }
 
+/// 2p(1 − p).
+fn impurity(weight: [f64; 2]) -> f64 {
+    gini(weight) / (weight[0] + weight[1])
+}
+
 struct Tree<R> {
     max_features: usize,
     /// What is added to the weights of a leaf.
@@ -183,7 +188,9 @@ impl<R: Rng> Tree<R> {
         best.map(|(_, split)| split)
     }
 
-    /// A cut drawn evenly between the lowest and the highest code of a feature, missing values on the better side.
+    /// A cut drawn evenly between the lowest and the highest code of a feature, missing values on the better side. Where
+    /// none is missing, they go where the labels are more mixed: on the other side they would be taken for a clearer word
+    /// than they are.
     fn draw_cut(&mut self, samples: &[Sample], feature: Feature) -> (f64, Split) {
         let mut cells = [([0.0; 2], 0u32); 4];
         for sample in samples {
@@ -208,7 +215,9 @@ impl<R: Rng> Tree<R> {
             (true, true) => (Code::Zero, together(minus, zero), plus),
         };
         if missing.1 == 0 {
-            return (loss(low, high), Split::at_most(feature, code, low.1 >= high.1));
+            let more_mixed = impurity(low.0).total_cmp(&impurity(high.0));
+            let missing_left = more_mixed.then(low.1.cmp(&high.1)).is_ge();
+            return (loss(low, high), Split::at_most(feature, code, missing_left));
         }
         let (left, right) = (loss(together(low, missing), high), loss(low, together(high, missing)));
         let missing_left = left < right;
@@ -294,6 +303,32 @@ mod tests {
             .count();
         // Five standard deviations of 4,000 even draws.
         assert!((2_000 - 158..2_000 + 158).contains(&low), "{low}");
+    }
+
+    #[test]
+    fn a_missing_value_goes_where_labels_are_mixed_and_else_where_most_rows_go() {
+        let missing_left = |cells: &[(Code, [f64; 2])]| {
+            let feature = Feature::ALL[3];
+            let sample = |&(code, weight): &(Code, [f64; 2])| Sample {
+                vector: FeatureVector::from_bits(0).unwrap().with(feature, code),
+                weight,
+                rows: (weight[0] + weight[1]) as u32,
+            };
+            let samples: Vec<Sample> = cells.iter().map(sample).collect();
+            let mut tree = Tree { max_features: 1, prior: [0.1; 2], rng: stream(4, &[]), nodes: Vec::new() };
+            tree.draw_cut(&samples, feature).1.left.contains(Code::Missing)
+        };
+        for (minus, plus, left) in [
+            ([9.0, 0.0], [1.0, 1.0], false),
+            ([2.0, 2.0], [1.0, 8.0], true),
+            ([9.0, 0.0], [0.0, 2.0], true),
+            ([3.0, 1.0], [2.0, 6.0], false),
+        ] {
+            assert_eq!(missing_left(&[(Code::Minus, minus), (Code::Plus, plus)]), left, "{minus:?} {plus:?}");
+        }
+        // Where the data have a missing value, it stays with its like.
+        let cells = [(Code::Minus, [9.0, 0.0]), (Code::Plus, [1.0, 1.0]), (Code::Missing, [4.0, 0.0])];
+        assert!(missing_left(&cells));
     }
 
     #[test]

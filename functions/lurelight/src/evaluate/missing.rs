@@ -94,9 +94,9 @@ fn tables(assessed: &MissingAssessment) -> String {
     let note = format!(
         "Seven parts of ten are learnt, three tested ({rows} rows); identical rows stay together. Of the tested rows the \
          share of cells given above is missing at random. \"As they are\": learnt from rows without holes, which a tree \
-         sends the way of most rows; \"imputed\": filled by the three nearest neighbours among the rows learnt; \
-         \"masked copies\": learnt from the rows and copies of them that lost up to half of their cells at random. At \
-         probability one half, phishing being the positive class{}.",
+         sends the way of most rows, and a random tree the way of mixed labels; \"imputed\": filled by the three nearest \
+         neighbours among the rows learnt; \"masked copies\": learnt from the rows and copies of them that lost up to half \
+         of their cells at random. At probability one half, phishing being the positive class{}.",
         if assessed.seeds.len() > 1 { "; means over the seeds, ± standard deviation" } else { "" }
     );
     text + &layout::paragraph(&note, width)
