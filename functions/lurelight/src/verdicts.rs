@@ -1,7 +1,6 @@
 //! Verdicts as CSV and as JSON, one row after the other.
 
 use std::collections::{HashMap, VecDeque};
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use lurelight_schema::read::{Column, Report, Role, Row};
@@ -149,8 +148,8 @@ impl Verdicts for CsvVerdicts<'_> {
         }
         self.line.push_str(label.as_str());
         self.line.push(',');
-        push_six_decimals(&mut self.line, probability);
-        self.line.push_str(if label == Label::Legitimate { ",1.0\n" } else { ",0.0\n" });
+        predict::push_probability::<6>(&mut self.line, probability);
+        self.line.extend([",", label.predicted_column(), "\n"]);
         self.out.write_all(self.line.as_bytes())
     }
 
@@ -163,26 +162,6 @@ impl Verdicts for CsvVerdicts<'_> {
 fn push_cell(line: &mut String, cell: &str) {
     predict::csv_field(line, cell, false);
     line.push(',');
-}
-
-/// Writes a probability as `{:.6}` does, but quicker: that goes through all digits of the number.
-fn push_six_decimals(line: &mut String, probability: f64) {
-    const ONE: f64 = 1e6;
-    let scaled = probability * ONE;
-    let beyond = scaled - scaled.floor();
-    // The product is off by less than 10⁻⁹, so that only a number as near to the middle may be rounded the wrong way.
-    if !(0.0..1.0).contains(&probability) || (beyond - 0.5).abs() < 1e-6 || scaled.round() >= ONE {
-        // Writing to a string cannot fail.
-        let _ = write!(line, "{probability:.6}");
-        return;
-    }
-    let mut rest = scaled.round() as u32;
-    let mut digits = *b"0.000000";
-    for digit in digits[2..].iter_mut().rev() {
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
-    line.extend(digits.map(char::from));
 }
 
 /// The object that the API answers with.
@@ -234,7 +213,7 @@ impl Verdicts for JsonVerdicts<'_> {
         // Neither the word nor the numbers need escaping.
         write!(
             self.line,
-            "\n{{\"row\":{number},\"label\":\"{label}\",\"probability\":{probability:.6},\"predicted_column\":{:.1}",
+            "\n{{\"row\":{number},\"label\":\"{label}\",\"probability\":{probability:.6},\"predicted_column\":{}",
             label.predicted_column()
         )?;
         if let Some(reasons) = reasons {
@@ -246,25 +225,5 @@ impl Verdicts for JsonVerdicts<'_> {
 
     fn end(&mut self, counts: &Counts, report: &Report, notices: Vec<Notice>) -> io::Result<()> {
         self.out.write_all(predict::json_tail(counts, report, notices, None)?.as_bytes())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn six_decimals_are_those_of_the_standard_library() {
-        let middles = (0..2_000).flat_map(|i| {
-            let middle = (f64::from(i * 499) + 0.5) / 1e6;
-            [middle.next_down(), middle, middle.next_up()]
-        });
-        let others = (0..200_000).map(|i| f64::from(i) * 5.000_07e-6);
-        for probability in middles.chain(others).chain([0.0, 1.0, 1e-4, 0.9999, 0.999_999_7, f64::NAN, -0.5])
-        {
-            let mut line = String::new();
-            push_six_decimals(&mut line, probability);
-            assert_eq!(line, format!("{probability:.6}"));
-        }
     }
 }

@@ -38,7 +38,7 @@ pub use error::Error;
 pub use html::ReportPage;
 pub use json::{json_head, json_tail};
 pub use reasons::{MOST_REASONS, Reason, in_one_line, meaning, reasons};
-pub use render::csv_field;
+pub use render::{csv_field, push_probability};
 pub use score::{Notice, Scored, no_reasons, notices, score};
 pub use serving::{Serving, Timing};
 pub use start::{run, serve};

@@ -27,12 +27,13 @@ impl Label {
         }
     }
 
-    /// The number that the predecessor's clients know as `predicted_column`: 1 = legitimate, 0 = phishing.
+    /// The number that the predecessor's clients know as `predicted_column`, as it is written: 1.0 = legitimate, 0.0 =
+    /// phishing.
     #[must_use]
-    pub const fn predicted_column(self) -> f64 {
+    pub const fn predicted_column(self) -> &'static str {
         match self {
-            Label::Phishing => 0.0,
-            Label::Legitimate => 1.0,
+            Label::Phishing => "0.0",
+            Label::Legitimate => "1.0",
         }
     }
 
