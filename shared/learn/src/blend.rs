@@ -115,11 +115,9 @@ impl ValidBlendParams {
     }
 }
 
-/// Leaves are multiples of this many log-odds, so that few values differ and an artifact needs two bytes for a leaf instead
-/// of a dozen. What rounding does to the sum of a few hundred leaves is a few thousandths.
-const STEP: f64 = 1.0 / 2048.0;
-
-/// A score of log-odds times a factor, rounded: what is added to every row, and the trees.
+/// A score of log-odds times a factor: what is added to every row, and the trees. Leaves are rounded to whole numbers of
+/// [`Trees::STEP`], so that few values differ, an artifact needs two bytes for a leaf instead of a dozen, and small trees can
+/// be counted. What rounding does to the sum of a few hundred leaves is a few thousandths.
 fn scaled(classifier: &Classifier, factor: f64) -> (f64, Vec<Vec<TreeNode>>) {
     let (base, trees, each) = match classifier {
         Classifier::GradientBoosting { base, trees } => (factor * base, trees, factor),
@@ -130,7 +128,7 @@ fn scaled(classifier: &Classifier, factor: f64) -> (f64, Vec<Vec<TreeNode>>) {
     let mut trees: Vec<_> = trees.iter().collect();
     for node in trees.iter_mut().flatten() {
         if let TreeNode::Leaf(Leaf { value, .. }) = node {
-            *value = (*value * each / STEP).round_ties_even() * STEP + 0.0;
+            *value = (*value * each / Trees::STEP).round_ties_even() * Trees::STEP + 0.0;
         }
     }
     (base, trees)
@@ -158,7 +156,7 @@ mod tests {
         for row in data.rows() {
             let expected = 0.3 * boosted.raw_score(row.vector) + 0.7 * extra.raw_score(row.vector);
             // 27 leaves, each rounded by half a step at most.
-            assert!((blend.raw_score(row.vector) - expected).abs() < 27.0 * STEP / 2.0);
+            assert!((blend.raw_score(row.vector) - expected).abs() < 27.0 * Trees::STEP / 2.0);
         }
     }
 

@@ -187,6 +187,24 @@ impl Trees {
         sum + ones
     }
 
+    /// The leaves of a blend are whole numbers of this step: few values differ, and sums of them are exact.
+    pub const STEP: f64 = 1.0 / 2048.0;
+
+    /// Each value in steps, where all are whole numbers of them.
+    fn steps(&self) -> Option<Vec<i16>> {
+        let steps = |value: &f64| {
+            let steps = value / Trees::STEP;
+            (f64::from(steps as i16) == steps).then_some(steps as i16)
+        };
+        self.values.iter().map(steps).collect()
+    }
+
+    /// Where the nodes of each tree stand.
+    fn ranges(&self) -> impl Iterator<Item = std::ops::Range<usize>> {
+        let ends = self.roots().skip(1).chain([self.nodes.len()]);
+        self.roots().zip(ends).map(|(root, end)| root..end)
+    }
+
     /// [`Trees::sum`] of each row, to the bit, and several times as quick for many rows.
     #[must_use]
     pub fn sums(&self, rows: &[FeatureVector]) -> Vec<f64> {
@@ -384,6 +402,16 @@ mod tests {
         })
     }
 
+    /// A tree that asks another feature at every depth; its leaves are numbered from `leaf` on.
+    fn complete_tree(depth: usize, leaf: i32) -> Vec<TreeNode> {
+        if depth == 0 {
+            return vec![TreeNode::Leaf(Leaf { value: f64::from(leaf % 10 - 5), rows: 1 })];
+        }
+        let split = Split::at_most(Feature::ALL[depth], Code::Minus, true);
+        let [left, right] = [0, 1].map(|side| complete_tree(depth - 1, 2 * leaf + side));
+        [vec![TreeNode::Split(split)], left, right].concat()
+    }
+
     fn walk(nodes: &mut impl Iterator<Item = TreeNode>, vector: FeatureVector) -> f64 {
         match nodes.next().unwrap() {
             TreeNode::Leaf(leaf) => leaf.value,
@@ -410,18 +438,26 @@ mod tests {
             }
         }
 
-        /// Also where leaves are shares that add up to something else in another order.
+        /// Where leaves are shares that add up to something else in another order, where they are whole numbers of steps, and
+        /// where they are too many steps; in small trees and in a large one.
         #[test]
         fn rows_together_score_as_one_by_one(
-            trees in prop::collection::vec(arbitrary_tree(), 1..20),
+            small in prop::collection::vec(arbitrary_tree(), 1..20), leaves in 0..3,
             rows in prop::collection::vec(0..1u64 << 60, 1..1_200), shared in 0..1u64 << 60,
         ) {
-            let share = |node: &TreeNode| match node {
-                TreeNode::Leaf(leaf) => TreeNode::Leaf(Leaf { value: (leaf.value.abs() / 3.0).min(1.0), ..*leaf }),
+            let value = |value: f64| match leaves {
+                0 => (value.abs() / 3.0).min(1.0),
+                1 => value * 6_001.0 * Trees::STEP,
+                _ => value * 7.0,
+            };
+            let changed = |node: &TreeNode| match node {
+                TreeNode::Leaf(leaf) => TreeNode::Leaf(Leaf { value: value(leaf.value), ..*leaf }),
                 split => *split,
             };
-            let trees: Vec<Vec<TreeNode>> = trees.iter().map(|tree| tree.iter().map(share).collect()).collect();
+            let trees: Vec<Vec<TreeNode>> = small.iter().chain([&complete_tree(7, 0)])
+                .map(|tree| tree.iter().map(changed).collect()).collect();
             let flat = Trees::new(&trees).unwrap();
+            prop_assert!(leaves == 0 || flat.steps().is_some() == (leaves == 1));
             let rows: Vec<_> = rows.iter().map(|bits| FeatureVector::from_bits(bits & shared).unwrap()).collect();
             let expected: Vec<f64> = rows.iter().map(|row| flat.sum(*row)).collect();
             prop_assert_eq!(&block::sums(&flat, &rows), &expected);

@@ -4,10 +4,11 @@
 //! rows of the block in a few instructions, and subtrees without rows are left out. They are the more, the more alike the
 //! rows of a block are, so rows are sorted first, by the codes of those features that the trees ask most rows for. Most
 //! leaves of a full forest are 0 or 1: the first add nothing, and the second are counted, for all rows at once as well.
+//! A blend's leaves are whole numbers of [`Trees::STEP`], and its many small trees count these in the same way.
 
 use lurelight_schema::{FEATURE_COUNT, FeatureVector};
 
-use super::{MAX_DEPTH, Trees, is_one};
+use super::{MAX_DEPTH, Node, Trees, is_one};
 use crate::processor::{Work, widest};
 
 /// From how many rows on a block is worth its while.
@@ -59,21 +60,34 @@ impl Mask {
 /// For each feature and each set of codes the rows whose code is in the set.
 type Planes = [[Mask; 16]; FEATURE_COUNT];
 
-/// How often rows were counted: the binary digits of the counts, the lowest first.
+/// A whole number for each row: its binary digits, the lowest first.
+#[derive(Default)]
 struct Counters(Vec<Mask>);
 
 impl Counters {
+    /// Adds 1 for each of the rows.
     #[inline(always)]
-    fn count(&mut self, mut rows: Mask) {
-        for digit in &mut self.0 {
-            let carried = digit.with(rows, |digit, row| digit & row);
-            *digit = digit.with(rows, |digit, row| digit ^ row);
-            rows = carried;
-            if rows.is_none() {
-                return;
+    fn count(&mut self, rows: Mask) {
+        self.add(&[rows]);
+    }
+
+    /// Adds a number for each row, of which the binary digits are given, the lowest first.
+    #[inline(always)]
+    fn add(&mut self, number: &[Mask]) {
+        let mut carried = Mask::NONE;
+        let mut place = 0;
+        while place < number.len() || !carried.is_none() {
+            if place == self.0.len() {
+                self.0.push(Mask::NONE);
             }
+            let added = number.get(place).copied().unwrap_or(Mask::NONE);
+            let digit = &mut self.0[place];
+            let differ = digit.with(added, |digit, added| digit ^ added);
+            let both = digit.with(added, |digit, added| digit & added);
+            *digit = differ.with(carried, |differ, carried| differ ^ carried);
+            carried = both.with(differ.with(carried, |differ, carried| differ & carried), |a, b| a | b);
+            place += 1;
         }
-        self.0.push(rows);
     }
 
     #[inline(always)]
@@ -106,17 +120,26 @@ impl Work for Sums<'_> {
 fn sums_in_blocks(trees: &Trees, rows: &[FeatureVector]) -> Vec<f64> {
     let mut sums = vec![0.0; rows.len()];
     let mut planes = Box::new([[Mask::NONE; 16]; FEATURE_COUNT]);
+    let mut small = SmallTree::new();
+    let steps = trees.steps();
     for places in alike(trees, rows).chunks(ROWS) {
         let mut block_sums = [0.0; ROWS];
         let all = fill(&mut planes, places.iter().map(|place| rows[*place as usize]));
-        let mut counters = Counters(Vec::new());
+        let (mut ones, mut counted, mut least) = (Counters::default(), Counters::default(), 0i64);
         let mut waiting = Vec::with_capacity(MAX_DEPTH + 1);
-        for root in trees.roots() {
-            let ones = walk(trees, root, all, &planes, &mut waiting, &mut block_sums);
-            counters.count(ones);
+        for tree in trees.ranges() {
+            match &steps {
+                Some(steps) if tree.len() <= SMALL_NODES => {
+                    small.part(&trees.nodes[tree.clone()], tree.start, all, &planes);
+                    least += i64::from(small.count(&trees.nodes[tree], steps, &mut counted));
+                }
+                _ => ones.count(walk(trees, tree.start, all, &planes, &mut waiting, &mut block_sums)),
+            }
         }
         for (row, place) in places.iter().enumerate() {
-            sums[*place as usize] = block_sums[row] + counters.of(row);
+            // Sums of whole steps are exact, so it does not matter in which order they are added. Without steps it is 0.
+            let counted = (counted.of(row) + least as f64) * Trees::STEP;
+            sums[*place as usize] = block_sums[row] + ones.of(row) + counted;
         }
     }
     sums
@@ -219,4 +242,85 @@ fn walk(
         }
     }
     ones
+}
+
+/// The most nodes of a tree that is parted all at once, and not as far as there are rows. What they are is hard to guess,
+/// and so nothing is guessed.
+const SMALL_NODES: usize = 128;
+
+/// The digits of a leaf's number above the least of its tree.
+const DIGITS: usize = 16;
+
+/// A small tree, with the rows of a block in each node.
+struct SmallTree {
+    rows: Box<[Mask; SMALL_NODES]>,
+    splits: Few,
+    leaves: Few,
+}
+
+/// Places of nodes in their tree.
+struct Few {
+    places: [u8; SMALL_NODES],
+    len: usize,
+}
+
+impl Few {
+    /// Keeps a place, or lets the next one overwrite it.
+    #[inline(always)]
+    fn push_if(&mut self, keep: bool, place: usize) {
+        self.places[self.len] = place as u8;
+        self.len += usize::from(keep);
+    }
+
+    #[inline(always)]
+    fn iter(&self) -> impl Iterator<Item = usize> {
+        self.places[..self.len].iter().map(|place| usize::from(*place))
+    }
+}
+
+impl SmallTree {
+    fn new() -> SmallTree {
+        let none = || Few { places: [0; SMALL_NODES], len: 0 };
+        SmallTree { rows: Box::new([Mask::NONE; SMALL_NODES]), splits: none(), leaves: none() }
+    }
+
+    /// Parts the rows of a block; the nodes of the tree begin at `root` among those of all trees.
+    #[inline(always)]
+    fn part(&mut self, nodes: &[Node], root: usize, all: Mask, planes: &Planes) {
+        (self.splits.len, self.leaves.len) = (0, 0);
+        for (place, node) in nodes.iter().enumerate() {
+            self.splits.push_if(!node.is_leaf(), place);
+            self.leaves.push_if(node.is_leaf(), place);
+        }
+        self.rows[0] = all;
+        // Children stand behind their parents.
+        for place in self.splits.iter() {
+            let (node, rows) = (nodes[place], self.rows[place]);
+            let plane = &planes[node.feature()][node.right()];
+            let child = node.child() - root;
+            self.rows[child] = rows.with(*plane, |row, plane| row & !plane);
+            self.rows[child + 1] = rows.with(*plane, |row, plane| row & plane);
+        }
+    }
+
+    /// Counts how many steps above the least leaf each row's leaf is, and returns the steps of that one.
+    #[inline(always)]
+    fn count(&self, nodes: &[Node], steps: &[i16], counters: &mut Counters) -> i32 {
+        let steps = |place: usize| i32::from(steps[nodes[place].value()]);
+        let least = self.leaves.iter().map(steps).min().unwrap_or(0);
+        let mut digits = [Mask::NONE; DIGITS];
+        let mut highest = 0;
+        for place in self.leaves.iter() {
+            let rows = self.rows[place];
+            let mut number = (steps(place) - least) as u32;
+            highest |= number;
+            while number != 0 {
+                let digit = &mut digits[number.trailing_zeros() as usize];
+                *digit = digit.with(rows, |digit, row| digit | row);
+                number &= number - 1;
+            }
+        }
+        counters.add(&digits[..(u32::BITS - highest.leading_zeros()) as usize]);
+        least
+    }
 }
