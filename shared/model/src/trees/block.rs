@@ -244,8 +244,8 @@ fn walk(
     ones
 }
 
-/// The most nodes of a tree that is parted all at once, and not as far as there are rows. What they are is hard to guess,
-/// and so nothing is guessed.
+/// The most nodes of a tree of which each gets its rows, also where these are none: which nodes are leaves or without rows
+/// is hard for a processor to guess, and here nothing depends on it.
 const SMALL_NODES: usize = 128;
 
 /// The digits of a leaf's number above the least of its tree.
