@@ -268,7 +268,10 @@ fn open_json_row(out: &mut String, number: u64, first: bool) {
 
 /// Writes a probability as `{:.DECIMALS$}` does, but quicker: that goes through all digits of the number.
 pub fn push_probability<const DECIMALS: usize>(out: &mut String, probability: f64) {
-    let one = const { 10u32.pow(DECIMALS as u32) };
+    let one = const {
+        assert!(DECIMALS <= 6, "with more, the product below is less exact than it says");
+        10u32.pow(DECIMALS as u32)
+    };
     let scaled = probability * f64::from(one);
     let beyond = scaled - scaled.floor();
     let rounded = scaled.round();

@@ -128,12 +128,12 @@ fn add(a: [f64; 2], b: [f64; 2]) -> [f64; 2] {
     [a[0] + b[0], a[1] + b[1]]
 }
 
-/// 2p(1 − p), times the weight.
+/// The Gini impurity 2p(1 − p) of labels with these weights, times their sum.
 fn gini([phishing, legitimate]: [f64; 2]) -> f64 {
     2.0 * phishing * legitimate / (phishing + legitimate)
 }
 
-/// 2p(1 − p).
+/// The Gini impurity of labels with these weights: from 0, where they are alike, to 1/2.
 fn impurity(weight: [f64; 2]) -> f64 {
     gini(weight) / (weight[0] + weight[1])
 }

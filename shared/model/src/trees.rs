@@ -111,6 +111,9 @@ pub enum InvalidTrees {
 }
 
 impl Trees {
+    /// The step of log-odds that the leaves of a blend are whole numbers of: few values differ, and sums of them are exact.
+    pub const STEP: f64 = 1.0 / 2048.0;
+
     /// The trees written down in `trees`, each in preorder: a split, its left subtree, its right subtree.
     ///
     /// # Errors
@@ -187,10 +190,7 @@ impl Trees {
         sum + ones
     }
 
-    /// The leaves of a blend are whole numbers of this step: few values differ, and sums of them are exact.
-    pub const STEP: f64 = 1.0 / 2048.0;
-
-    /// Each value in steps, where all are whole numbers of them.
+    /// Each of the values in [`Trees::STEP`]s; `None` where one is no whole number of them, or has more than 16 bits.
     fn steps(&self) -> Option<Vec<i16>> {
         let steps = |value: &f64| {
             let steps = value / Trees::STEP;

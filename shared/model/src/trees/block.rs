@@ -125,15 +125,16 @@ fn sums_in_blocks(trees: &Trees, rows: &[FeatureVector]) -> Vec<f64> {
     for places in alike(trees, rows).chunks(ROWS) {
         let mut block_sums = [0.0; ROWS];
         let all = fill(&mut planes, places.iter().map(|place| rows[*place as usize]));
-        let (mut ones, mut counted, mut least) = (Counters::default(), Counters::default(), 0i64);
+        let (mut ones, mut counted, mut least) = (Counters::default(), Counters::default(), 0);
         let mut waiting = Vec::with_capacity(MAX_DEPTH + 1);
         for tree in trees.ranges() {
+            let (root, nodes) = (tree.start, &trees.nodes[tree]);
             match &steps {
-                Some(steps) if tree.len() <= SMALL_NODES => {
-                    small.part(&trees.nodes[tree.clone()], tree.start, all, &planes);
-                    least += i64::from(small.count(&trees.nodes[tree], steps, &mut counted));
+                Some(steps) if nodes.len() <= SMALL_NODES => {
+                    small.part(nodes, root, all, &planes);
+                    least += small.count(nodes, steps, &mut counted);
                 }
-                _ => ones.count(walk(trees, tree.start, all, &planes, &mut waiting, &mut block_sums)),
+                _ => ones.count(walk(trees, root, all, &planes, &mut waiting, &mut block_sums)),
             }
         }
         for (row, place) in places.iter().enumerate() {
@@ -248,23 +249,23 @@ fn walk(
 /// is hard for a processor to guess, and here nothing depends on it.
 const SMALL_NODES: usize = 128;
 
-/// The digits of a leaf's number above the least of its tree.
+/// The binary digits of how many steps a leaf is above the least one: two numbers of 16 bits differ by no more.
 const DIGITS: usize = 16;
 
 /// A small tree, with the rows of a block in each node.
 struct SmallTree {
     rows: Box<[Mask; SMALL_NODES]>,
-    splits: Few,
-    leaves: Few,
+    splits: Places,
+    leaves: Places,
 }
 
-/// Places of nodes in their tree.
-struct Few {
+/// Places of nodes in a small tree, 0 being its root.
+struct Places {
     places: [u8; SMALL_NODES],
     len: usize,
 }
 
-impl Few {
+impl Places {
     /// Keeps a place, or lets the next one overwrite it.
     #[inline(always)]
     fn push_if(&mut self, keep: bool, place: usize) {
@@ -280,7 +281,7 @@ impl Few {
 
 impl SmallTree {
     fn new() -> SmallTree {
-        let none = || Few { places: [0; SMALL_NODES], len: 0 };
+        let none = || Places { places: [0; SMALL_NODES], len: 0 };
         SmallTree { rows: Box::new([Mask::NONE; SMALL_NODES]), splits: none(), leaves: none() }
     }
 
@@ -305,7 +306,7 @@ impl SmallTree {
 
     /// Counts how many steps above the least leaf each row's leaf is, and returns the steps of that one.
     #[inline(always)]
-    fn count(&self, nodes: &[Node], steps: &[i16], counters: &mut Counters) -> i32 {
+    fn count(&self, nodes: &[Node], steps: &[i16], counters: &mut Counters) -> i64 {
         let steps = |place: usize| i32::from(steps[nodes[place].value()]);
         let least = self.leaves.iter().map(steps).min().unwrap_or(0);
         let mut digits = [Mask::NONE; DIGITS];
@@ -321,6 +322,6 @@ impl SmallTree {
             }
         }
         counters.add(&digits[..(u32::BITS - highest.leading_zeros()) as usize]);
-        least
+        i64::from(least)
     }
 }
